@@ -15,7 +15,6 @@ public sealed class DigestCheckedStream : Stream
     readonly TransferProgress? progress;
     readonly IncrementalHash hash;
     long position;
-    bool complete;
 
     /// <param name="inner">The blob from its first byte; disposed with this stream.</param>
     /// <param name="blob">What it should be.</param>
@@ -32,6 +31,9 @@ public sealed class DigestCheckedStream : Stream
         if (blob.Size == 0)
             CheckEnd();
     }
+
+    /// <summary>Whether everything was read and is what it should be.</summary>
+    public bool IsComplete { get; private set; }
 
     public override bool CanRead => true;
 
@@ -70,7 +72,7 @@ public sealed class DigestCheckedStream : Stream
     {
         if (bytes.IsEmpty)
         {
-            if (!complete && !nothingAsked)
+            if (!IsComplete && !nothingAsked)
                 throw Mismatch($"ends after {position} of {blob.Size} bytes");
             return;
         }
@@ -89,7 +91,7 @@ public sealed class DigestCheckedStream : Stream
         var actual = Digest.Finish(hash);
         if (actual != blob.Digest)
             throw Mismatch($"has the digest {actual}");
-        complete = true;
+        IsComplete = true;
     }
 
     ModuleException Mismatch(string what) =>
@@ -109,7 +111,7 @@ public sealed class DigestCheckedStream : Stream
     {
         if (disposing)
         {
-            if (!complete)
+            if (!IsComplete)
                 progress?.AddBytes(-position);
             position = 0;
             hash.Dispose();
