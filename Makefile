@@ -49,7 +49,9 @@ artifacts/feed.props: | bootstrap
 	@scripts/probe-feed
 
 artifacts/.built: $(SOURCES) | bootstrap artifacts/feed.props
-	@dotnet build Passthrough.Modules.sln -v quiet --nologo -clp:'ErrorsOnly;NoSummary' && touch $@
+	@echo "building"
+	@dotnet build Passthrough.Modules.sln -v quiet --nologo >artifacts/build.log || { cat artifacts/build.log; exit 1; }
+	@touch $@
 
 $(EXECUTABLES) &: $(PRODUCT) scripts/build-modules | bootstrap artifacts/feed.props
 	@echo "building the native modules"
