@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using Newtonsoft.Json.Linq;
+
+namespace Passthrough.Core.Oci;
+
+/// <summary>Descriptors as JSON (OCI image-spec descriptor.md), as they stand in manifests and in the <c>index.json</c> of a layout.</summary>
+public static class DescriptorJson
+{
+    /// <summary>Null, with the reason, where the object is no descriptor.</summary>
+    /// <param name="json">The descriptor's object.</param>
+    /// <param name="defaultMediaType">Taken where the object has none; some old tools leave it out.</param>
+    /// <param name="reason">What is wrong with it.</param>
+    public static Descriptor? TryRead(JObject json, string defaultMediaType, out string? reason)
+    {
+        if (!Digest.TryParse(AsText(json["digest"]), out var digest, out reason))
+            return null;
+        if (json["size"] is not JValue { Value: long and >= 0 and var size })
+        {
+            reason = "size is missing or no positive integer";
+            return null;
+        }
+
+        return new Descriptor(AsText(json["mediaType"]) is { Length: > 0 } type ? type : defaultMediaType, digest, size)
+        {
+            Platform = json["platform"] is JObject platform ? ReadPlatform(platform) : null,
+            ArtifactType = AsText(json["artifactType"]) is { Length: > 0 } artifact ? artifact : null,
+            Annotations = json["annotations"] is JObject annotations
+                ? annotations.Properties().Where(p => AsText(p.Value) is not null).ToImmutableSortedDictionary(p => p.Name, p => AsText(p.Value)!, StringComparer.Ordinal)
+                : ImmutableSortedDictionary<string, string>.Empty,
+            Urls = json["urls"] is JArray urls ? [.. urls.Select(AsText).OfType<string>()] : [],
+        };
+    }
+
+    /// <summary>Members in a fixed order, empty ones left out.</summary>
+    public static JObject Write(Descriptor descriptor)
+    {
+        var json = new JObject { ["mediaType"] = descriptor.MediaType, ["digest"] = descriptor.Digest.ToString(), ["size"] = descriptor.Size };
+        if (descriptor.Platform is { } platform)
+        {
+            var platformJson = new JObject { ["architecture"] = platform.Architecture, ["os"] = platform.Os };
+            if (platform.Variant is not null)
+                platformJson["variant"] = platform.Variant;
+            json["platform"] = platformJson;
+        }
+
+        if (descriptor.ArtifactType is not null)
+            json["artifactType"] = descriptor.ArtifactType;
+        if (!descriptor.Urls.IsEmpty)
+            json["urls"] = new JArray(descriptor.Urls);
+        if (!descriptor.Annotations.IsEmpty)
+            json["annotations"] = new JObject(descriptor.Annotations.Select(a => new JProperty(a.Key, a.Value)));
+        return json;
+    }
+
+    static Platform? ReadPlatform(JObject json) =>
+        AsText(json["os"]) is { Length: > 0 } os && AsText(json["architecture"]) is { Length: > 0 } architecture
+            ? new Platform(os, architecture, AsText(json["variant"]) is { Length: > 0 } variant ? variant : null)
+            : null;
+
+    static string? AsText(JToken? token) => token is JValue { Type: JTokenType.String } value ? (string?)value : null;
+}

@@ -1,0 +1,36 @@
+namespace Passthrough.Core.Oci;
+
+/// <summary>Media types of manifests and their parts (OCI image-spec media-types.md; Docker Image Manifest V2, Schema 2).</summary>
+public static class MediaTypes
+{
+    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
+    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
+    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+    public const string DockerManifestList = "application/vnd.docker.distribution.manifest.list.v2+json";
+    public const string DockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
+    public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    public const string OciConfig = "application/vnd.oci.image.config.v1+json";
+    public const string OciLayerGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    public const string OciEmpty = "application/vnd.oci.empty.v1+json";
+
+    /// <summary>
+    /// What every manifest request accepts, in this order. All four always: Harbor answers 404 for an OCI manifest that was not asked for by name,
+    /// Quay converts to schema 1 (registries.md 0.4).
+    /// </summary>
+    public static readonly IReadOnlyList<string> Manifests = [OciIndex, OciManifest, DockerManifestList, DockerManifest];
+
+    /// <summary>A list of manifests: an OCI index or a Docker manifest list.</summary>
+    public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;
+
+    /// <summary>A manifest of one image or artifact.</summary>
+    public static bool IsImageManifest(string mediaType) => mediaType is OciManifest or DockerManifest;
+
+    public static bool IsManifest(string mediaType) => IsIndex(mediaType) || IsImageManifest(mediaType);
+
+    public static bool IsSchema1(string mediaType) => mediaType is DockerSchema1 or DockerSchema1Signed;
+
+    /// <summary>Layers that by their type need not be distributed (image-spec layer.md "Non-Distributable Layers"); registries need not hold them.</summary>
+    public static bool IsNonDistributable(string mediaType) =>
+        mediaType.StartsWith("application/vnd.oci.image.layer.nondistributable.", StringComparison.Ordinal)
+        || mediaType == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+}

@@ -1,0 +1,30 @@
+namespace Passthrough.Core.Registry;
+
+/// <summary>How to talk to one registry: trust, client certificate, proxy and patience (design 5, "One network policy for everything").</summary>
+public sealed record ConnectionOptions
+{
+    public bool ValidateCertificates { get; init; } = true;
+
+    /// <summary>PEM file with one or more CAs that are trusted beside the system's; null for none.</summary>
+    public string? CaPath { get; init; }
+
+    /// <summary>PEM file of the client certificate; goes with <see cref="ClientKey"/>.</summary>
+    public string? ClientCertificate { get; init; }
+
+    public string? ClientKey { get; init; }
+
+    /// <summary>Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY are followed; a loopback address never goes through a proxy.</summary>
+    public bool UseProxy { get; init; } = true;
+
+    /// <summary>For connecting and for the headers of an answer.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Without a byte moved on a body.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>For the answer after a body was sent: servers hash and move it first.</summary>
+    public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How often a request that failed for a reason that may pass is sent again.</summary>
+    public int Retries { get; init; } = 5;
+}

@@ -1,0 +1,38 @@
+namespace Passthrough.Core.Registry;
+
+/// <summary>
+/// What the transfer must know about a registry product. Given by the product's file in <c>Admin/</c>; the copier reads these values and never a product's name.
+/// </summary>
+public sealed record RegistryTraits
+{
+    /// <summary>The form of an upload. Never split: some registries damage parts (registries.md 0.8).</summary>
+    public UploadForm Upload { get; init; } = UploadForm.PostThenPut;
+
+    /// <summary>Whether a tag that answers with the wanted digest proves that the image is complete in its repository; otherwise every blob is asked for.</summary>
+    public bool TagProvesContent { get; init; } = true;
+
+    /// <summary>Whether HEAD by digest proves that the manifest is in this repository (not so on the Go mirror-registry).</summary>
+    public bool DigestProvesContent { get; init; } = true;
+
+    /// <summary>Whether the referrers API is served; otherwise the fallback tag is kept by the client.</summary>
+    public bool? HasReferrersApi { get; init; }
+
+    /// <summary>The largest manifest in bytes that the product takes.</summary>
+    public int MaxManifestBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>The longest <c>host/path</c> that clients accept.</summary>
+    public int MaxNameLength { get; init; } = 255;
+
+    /// <summary>How many path components a repository may have; null for any number.</summary>
+    public int? MaxPathComponents { get; init; }
+}
+
+/// <summary>How a blob is uploaded (distribution-spec, "Pushing blobs").</summary>
+public enum UploadForm
+{
+    /// <summary>POST for a session, then one PUT with the whole body.</summary>
+    PostThenPut,
+
+    /// <summary>POST for a session, one PATCH with the whole body, then an empty PUT: for products that answer a refused PUT with a proxy's page.</summary>
+    PostPatchPut,
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text;
+using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
+
+namespace Passthrough.Core.Text;
+
+/// <summary>
+/// The one place that reads and writes JSON text. Strings that look like dates stay strings; numbers keep their value;
+/// output is UTF-8 without a byte-order mark, lines end in LF, the same bytes under every culture.
+/// </summary>
+public static class Json
+{
+    static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Deep enough for every document of the field; a deeper one is an attack.</summary>
+    const int MaxDepth = 64;
+
+    /// <exception cref="JsonException">Not one JSON value.</exception>
+    public static JToken Parse(string text, bool duplicatesAreErrors = false)
+    {
+        using var reader = new JsonTextReader(new StringReader(text)) { DateParseHandling = DateParseHandling.None, MaxDepth = MaxDepth };
+        var token = JToken.Load(reader, new JsonLoadSettings
+        {
+            DuplicatePropertyNameHandling = duplicatesAreErrors ? DuplicatePropertyNameHandling.Error : DuplicatePropertyNameHandling.Replace,
+        });
+        while (reader.Read())
+        {
+            if (reader.TokenType != JsonToken.Comment)
+                throw new JsonReaderException("additional text after the JSON value");
+        }
+
+        return token;
+    }
+
+    /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
+    public static JToken Parse(ReadOnlySpan<byte> utf8, bool duplicatesAreErrors = false)
+    {
+        try
+        {
+            return Parse(Utf8.GetString(utf8), duplicatesAreErrors);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new JsonReaderException("not UTF-8: " + e.Message, e);
+        }
+    }
+
+    /// <summary>Parses one object; null where the text is something else or no JSON at all.</summary>
+    public static JObject? TryParseObject(string text)
+    {
+        try
+        {
+            return Parse(text) as JObject;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>One line without white space between tokens.</summary>
+    public static string Compact(JToken token) => Write(token, Formatting.None, escapeNonAscii: false);
+
+    /// <summary>One line of pure ASCII, so that no encoding on the way can hurt it.</summary>
+    public static string CompactAscii(JToken token) => Write(token, Formatting.None, escapeNonAscii: true);
+
+    /// <summary>Two blanks of indentation and a final newline: for files that people read.</summary>
+    public static string Indented(JToken token) => Write(token, Formatting.Indented, escapeNonAscii: false) + "\n";
+
+    static string Write(JToken token, Formatting formatting, bool escapeNonAscii)
+    {
+        using var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        using var writer = new JsonTextWriter(text)
+        {
+            Formatting = formatting,
+            Culture = CultureInfo.InvariantCulture,
+            StringEscapeHandling = escapeNonAscii ? StringEscapeHandling.EscapeNonAscii : StringEscapeHandling.Default,
+        };
+        token.WriteTo(writer);
+        writer.Flush();
+        return text.ToString();
+    }
+}
