@@ -1,0 +1,58 @@
+# What can be made: `make help`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# No build server outlives the command that started it, and no banner hides its answer.
+export MSBUILDDISABLENODEREUSE := 1
+export DOTNET_CLI_USE_MSBUILD_SERVER := 0
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+
+MODULES := registry_auth mirror_repo image_archive icsp_render
+EXECUTABLES := $(addprefix modules/,$(MODULES))
+
+# Folders are listed too: theirs is the time that changes when a file goes.
+BUILD_FILES := $(wildcard Directory.*.props global.json .editorconfig) Passthrough.Modules.sln
+PRODUCT := $(BUILD_FILES) $(shell find src -type d -o -type f)
+SOURCES := $(PRODUCT) $(shell find tests -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json')
+
+.PHONY: help bootstrap modules build test demo lint format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+bootstrap: ## install what is missing on this machine, or name it
+	@scripts/bootstrap
+
+modules: $(EXECUTABLES) ## the four native modules, in modules/
+
+build: artifacts/.built ## everything that is compiled, without the native step
+
+test: build modules ## lint and every test; FILTER=... runs some (dotnet test --filter)
+	@scripts/test
+
+demo: build modules ## the whole way of an image, on real registries on this machine
+	@dotnet run --no-build --project tests/demo/Passthrough.Demo
+
+lint: bootstrap ## scripts, YAML, playbooks, C# layout
+	@scripts/lint
+
+format: ## rewrite the C# layout as .editorconfig says
+	@dotnet format whitespace --folder . --exclude artifacts
+
+clean: ## remove what was built; what was downloaded stays (rm -r artifacts removes that too)
+	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/tmp artifacts/feed.props artifacts/.built artifacts/*.log
+
+artifacts/feed.props: | bootstrap
+	@scripts/probe-feed
+
+artifacts/.built: $(SOURCES) | bootstrap artifacts/feed.props
+	@echo "building"
+	@dotnet build Passthrough.Modules.sln -v quiet --nologo >artifacts/build.log || { cat artifacts/build.log; exit 1; }
+	@touch $@
+
+$(EXECUTABLES) &: $(PRODUCT) scripts/build-modules | bootstrap artifacts/feed.props
+	@echo "building the native modules"
+	@scripts/build-modules $(MODULES)

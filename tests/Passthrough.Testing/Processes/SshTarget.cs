@@ -1,0 +1,108 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Passthrough.Testing.Processes;
+
+/// <summary>
+/// A real sshd (Debian's, unpacked, not installed) on a free port of 127.0.0.1, into which root (or whoever runs the tests) logs in with a key.
+/// As root it lives in mount and process namespaces of its own, where <c>/etc/passwd</c> and <c>/run</c> are private: nothing outside the folder is written,
+/// and all its sessions end with it.
+/// </summary>
+public sealed class SshTarget : IAsyncDisposable
+{
+    readonly ServerProcess server;
+
+    SshTarget(ServerProcess server, int port, string keyFile, string home) => (this.server, Port, KeyFile, Home) = (server, port, keyFile, home);
+
+    public int Port { get; }
+
+    /// <summary>The private key that is let in.</summary>
+    public string KeyFile { get; }
+
+    /// <summary>The home folder of the account, where Ansible puts its temporary files.</summary>
+    public string Home { get; }
+
+    public IReadOnlyList<string> Log => server.Log;
+
+    /// <summary>What an inventory says about it.</summary>
+    public string InventoryLine(string name) =>
+        $"{name} ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={Port} ansible_user={Environment.UserName} ansible_ssh_private_key_file={KeyFile} "
+        + $"ansible_remote_tmp={Path.Combine(Home, "ansible-tmp")} ansible_python_interpreter=/usr/bin/python3 "
+        + "ansible_ssh_common_args='-F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes'";
+
+    public static async Task<SshTarget> Start(string folder)
+    {
+        folder = Directory.CreateDirectory(folder).FullName;
+        var home = Directory.CreateDirectory(Path.Combine(folder, "home")).FullName;
+        var (hostKey, clientKey) = (Path.Combine(folder, "host_key"), Path.Combine(folder, "client_key"));
+        foreach (var key in new[] { hostKey, clientKey })
+            (await Command.Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key)).MustSucceed();
+        File.Copy(clientKey + ".pub", Path.Combine(folder, "authorized_keys"));
+        File.WriteAllText(Path.Combine(folder, "passwd"), $"""
+            root:x:0:0:root:{home}:/bin/bash
+            sshd:x:100:65534::/run/sshd:/usr/sbin/nologin
+            nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+
+            """);
+        // sshd takes no port 0; a port found free may be taken by somebody else a moment later.
+        for (var attempt = 1; ; attempt++)
+        {
+            var port = FreePort();
+            ServerProcess? server = null;
+            try
+            {
+                server = await ServerProcess.Start(CommandLine(folder, hostKey, port), new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = Libraries });
+                await server.WaitForLine<bool>(line => line.Contains("Server listening on 127.0.0.1", StringComparison.Ordinal) ? true : null);
+                return new SshTarget(server, port, clientKey, home);
+            }
+            catch (InvalidOperationException) when (server is not null && attempt < 5 && server.Log.Any(line => line.Contains("Address already in use", StringComparison.Ordinal)))
+            {
+                await server.DisposeAsync();
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync() => server.DisposeAsync();
+
+    static string Libraries
+    {
+        get
+        {
+            var package = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(Sshd)))!;
+            return string.Join(':', Directory.EnumerateDirectories(package, "*-linux-gnu*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        }
+    }
+
+    static string Sshd => Checkout.Tool("sshd", "usr/sbin/sshd");
+
+    static List<string> CommandLine(string folder, string hostKey, int port)
+    {
+        var configuration = Path.Combine(folder, "sshd_config");
+        File.WriteAllText(configuration, $"""
+            Port {port}
+            ListenAddress 127.0.0.1
+            HostKey {hostKey}
+            AuthorizedKeysFile {Path.Combine(folder, "authorized_keys")}
+            PidFile none
+            UsePAM no
+            StrictModes no
+            PasswordAuthentication no
+            PermitRootLogin prohibit-password
+            PrintMotd no
+            Subsystem sftp {Checkout.Tool("sshd", "usr/lib/openssh/sftp-server")}
+
+            """);
+        string[] sshd = [Sshd, "-D", "-e", "-f", configuration];
+        if (!Environment.IsPrivilegedProcess)
+            return [.. sshd];
+        var script = $"mount --bind {Command.Quote(Path.Combine(folder, "passwd"))} /etc/passwd && mount -t tmpfs none /run && mkdir /run/sshd && exec \"$@\"";
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", .. sshd];
+    }
+
+    static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

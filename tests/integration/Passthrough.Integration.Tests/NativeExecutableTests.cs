@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+
+namespace Passthrough.Integration.Tests;
+
+/// <summary>What `make modules` built: small, the same under every name, and able to run on systems older than this one.</summary>
+public partial class NativeExecutableTests
+{
+    const long MaximumSize = 10_000_000;
+
+    /// <summary>RHEL 8's glibc, the oldest we promise.</summary>
+    static readonly Version OldestGlibc = new(2, 28);
+
+    static readonly string Checkout = Path.GetFullPath(Path.Combine(SourceFolder(), "../../.."));
+
+    static readonly string[] Names = ["registry_auth", "mirror_repo", "image_archive", "icsp_render"];
+
+    public static TheoryData<string> Modules => [.. Names];
+
+    [Theory]
+    [MemberData(nameof(Modules))]
+    public void A_module_is_an_executable_of_at_most_ten_megabytes(string module)
+    {
+        var file = new FileInfo(Executable(module));
+
+        Assert.True(file.UnixFileMode.HasFlag(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute), $"{file} is not executable: {file.UnixFileMode}");
+        Assert.True(file.Length <= MaximumSize, $"{file} has {file.Length:N0} bytes; {MaximumSize:N0} are allowed. A package or a reflection-based call may have dragged code in.");
+    }
+
+    [Fact]
+    public void The_modules_are_one_program()
+    {
+        var digests = Names.Select(name => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(Executable(name))))).Distinct();
+
+        Assert.Single(digests);
+    }
+
+    [Fact]
+    public void The_program_needs_no_glibc_newer_than_RHEL_8_has()
+    {
+        // "  0x09691a75 0x00 03 GLIBC_2.2.5" under "Version References:"
+        var needed = Output("objdump", "-p", Executable("registry_auth"));
+        var newest = GlibcVersion().Matches(needed).Select(match => Version.Parse(match.Groups[1].Value)).Max();
+
+        var reason = Path.Combine(Checkout, "artifacts/sysroot.unavailable");
+        Assert.NotNull(newest);
+        Assert.True(newest <= OldestGlibc, $"The program needs glibc {newest}, {OldestGlibc} is allowed. " + (File.Exists(reason)
+            ? $"It was linked without a sysroot: {File.ReadAllText(reason).Trim()} (SYSROOT_MIRROR and SYSROOT: scripts/make-sysroot)"
+            : "`objdump -T` names the symbols; src/Passthrough.Modules/native/math.c shows how to tie one to an older version."));
+    }
+
+    [Fact]
+    public void The_native_publish_has_no_warning()
+    {
+        var log = File.ReadAllText(Path.Combine(Checkout, "artifacts/modules.log"));
+
+        Assert.Contains("Generating native code", log);
+        Assert.DoesNotMatch("warning|IL[0-9]{4}", log);
+    }
+
+    static string Executable(string module)
+    {
+        var path = Path.Combine(Checkout, "modules", module);
+        Assert.True(File.Exists(path), $"{path} is missing: run `make modules`.");
+        return path;
+    }
+
+    static string Output(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return output;
+    }
+
+    static string SourceFolder([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+
+    [GeneratedRegex(@"GLIBC_([0-9]+\.[0-9.]+)")]
+    private static partial Regex GlibcVersion();
+}
