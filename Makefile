@@ -43,7 +43,7 @@ format: ## rewrite the C# layout as .editorconfig says
 	@dotnet format whitespace --folder . --exclude artifacts
 
 clean: ## remove what was built; what was downloaded stays (rm -r artifacts removes that too)
-	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/feed.props artifacts/.built artifacts/*.log
+	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/tmp artifacts/feed.props artifacts/.built artifacts/*.log
 
 artifacts/feed.props: | bootstrap
 	@scripts/probe-feed

@@ -52,7 +52,7 @@ public static class Command
         }
 
         process.StandardInput.Close();
-        return new RunningCommand(process, Finish(process, line, settings));
+        return new RunningCommand(process, process.Id, Finish(process, line, settings));
     }
 
     /// <summary>Puts a word in quotes where a shell needs them.</summary>

@@ -3,9 +3,9 @@ using System.Diagnostics;
 namespace Passthrough.Testing.Processes;
 
 /// <summary>A program that <see cref="Command.Start"/> started.</summary>
-public sealed class RunningCommand(Process process, Task<CommandResult> completion)
+public sealed class RunningCommand(Process process, int id, Task<CommandResult> completion)
 {
-    public int Id { get; } = process.Id;
+    public int Id { get; } = id;
 
     /// <summary>Ends with the program; fails with <see cref="TimeoutException"/> when its time is over.</summary>
     public Task<CommandResult> Completion { get; } = completion;

@@ -16,7 +16,8 @@ public sealed class ServerProcess : IAsyncDisposable
     {
         foreach (var start in Starts.GetConsumingEnumerable())
             start();
-    }) { IsBackground = true, Name = "server starter" }.Start();
+    })
+    { IsBackground = true, Name = "server starter" }.Start();
 
     readonly Process process;
     readonly List<string> log = [];
