@@ -122,7 +122,7 @@ sealed class TheWholeWay : IAsyncDisposable
         Directory.Delete(layout, recursive: true);
         var blobs = images.SelectMany(image => image.Image.AllBlobs).ToList();
         var shared = blobs.GroupBy(blob => blob.Digest).Where(blob => blob.Count() == images.Count).ToList();
-        screen.Fact($"{shared.Count} layers are in all {images.Count} images; {Screen.Bytes(blobs.Sum(blob => (long)blob.Bytes.Length))} by name, {Screen.Bytes(Unique)} of content");
+        screen.Fact($"{shared.Count / 2} layers of each platform are in all {images.Count} images; {Screen.Bytes(blobs.Sum(blob => (long)blob.Bytes.Length))} by name, {Screen.Bytes(Unique)} of content");
         File.WriteAllText(Variables, $"""
             # What a user sets for the demo's two registries. Credentials: REGISTRY_USERNAME and REGISTRY_PASSWORD in the environment.
             registry_type: distribution
