@@ -30,20 +30,20 @@ modules: $(EXECUTABLES) ## the four native modules, in modules/
 
 build: artifacts/.built ## everything that is compiled, without the native step
 
-test: build modules ## lint and every test; FILTER=... runs some (dotnet test --filter)
+test: build modules artifacts/.net9 ## lint and every test; FILTER=... runs some (dotnet test --filter)
 	@scripts/test
 
 demo: build modules ## the whole way of an image, on real registries on this machine
 	@dotnet run --no-build --project tests/demo/Passthrough.Demo
 
-lint: bootstrap ## scripts, YAML, playbooks, C# layout
+lint: modules ## scripts, YAML, playbooks, C# layout
 	@scripts/lint
 
 format: ## rewrite the C# layout as .editorconfig says
 	@dotnet format whitespace --folder . --exclude artifacts
 
 clean: ## remove what was built; what was downloaded stays (rm -r artifacts removes that too)
-	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/tmp artifacts/feed.props artifacts/.built artifacts/*.log
+	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/tmp artifacts/lint artifacts/feed.props artifacts/.built artifacts/.net9 artifacts/*.log
 
 artifacts/feed.props: | bootstrap
 	@scripts/probe-feed
@@ -51,6 +51,11 @@ artifacts/feed.props: | bootstrap
 artifacts/.built: $(SOURCES) | bootstrap artifacts/feed.props
 	@echo "building"
 	@dotnet build Passthrough.Modules.sln -v quiet --nologo >artifacts/build.log || { cat artifacts/build.log; exit 1; }
+	@touch $@
+
+# A feed without .NET 10's NativeAOT pack builds the modules for net9.0: the product must always compile for it.
+artifacts/.net9: $(PRODUCT) | bootstrap
+	@dotnet build src/Passthrough.Modules -p:PackTargetFramework=net9.0 -p:RunAnalyzers=false -v quiet --nologo >artifacts/net9.log || { cat artifacts/net9.log; exit 1; }
 	@touch $@
 
 $(EXECUTABLES) &: $(PRODUCT) scripts/build-modules | bootstrap artifacts/feed.props

@@ -67,6 +67,24 @@ public sealed class FixtureTests : IDisposable
     }
 
     [Fact]
+    public async Task A_slow_line_carries_everything_at_its_pace_and_counts_it()
+    {
+        await using var registry = await DockerRegistry.Start(folder["registry"]);
+        await using var line = new SlowLine(registry.Port, port: 0, bytesPerSecond: 1_000_000);
+        var image = ImageBuilder.Image([ImageBuilder.Layer("slow", 500_000)]);
+        OciLayout.Write(folder["layout"], new Dictionary<string, BuiltImage> { ["v1"] = image });
+        var half = line.WhenSent(250_000);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+
+        await new Skopeo(folder["skopeo"]).Copy($"oci:{folder["layout"]}:v1", $"docker://127.0.0.1:{line.Port}/app:v1", "--dest-tls-verify=false");
+
+        Assert.True(half.IsCompletedSuccessfully);
+        Assert.InRange(line.Sent, 500_000, 600_000);
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0.4, 30);
+        Assert.Equal(Encoding.UTF8.GetString(image.Manifest.Bytes.Span), await new Skopeo(folder["skopeo"]).RawManifest(registry, "app:v1"));
+    }
+
+    [Fact]
     public async Task A_read_only_registry_refuses_writes()
     {
         await using var registry = await DockerRegistry.Start(folder["registry"], new() { ReadOnly = true });

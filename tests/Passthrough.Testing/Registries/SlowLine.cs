@@ -1,0 +1,124 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Passthrough.Testing.Registries;
+
+/// <summary>
+/// A line between a client and a registry that is only so fast, and counts: listens on 127.0.0.1 and passes bytes on unread, TLS as it is.
+/// What a transfer that is cut half-way did and did not send is seen here exactly.
+/// </summary>
+public sealed class SlowLine : IAsyncDisposable
+{
+    readonly TcpListener listener;
+    readonly int target;
+    readonly long bytesPerSecond;
+    readonly CancellationTokenSource stop = new();
+    readonly Lock gate = new();
+    readonly List<(long Bytes, TaskCompletionSource Reached)> watches = [];
+    long due = TimeProvider.System.GetTimestamp();
+    long sent;
+
+    /// <param name="target">The registry's port.</param>
+    /// <param name="port">Where to listen; 0 takes a free one.</param>
+    /// <param name="bytesPerSecond">How much it carries towards the registry, over all connections; the other way is not limited.</param>
+    public SlowLine(int target, int port, long bytesPerSecond)
+    {
+        (this.target, this.bytesPerSecond) = (target, bytesPerSecond);
+        listener = new TcpListener(IPAddress.Loopback, port);
+        listener.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        listener.Start();
+        _ = Accept();
+    }
+
+    public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    /// <summary>Bytes carried towards the registry.</summary>
+    public long Sent => Interlocked.Read(ref sent);
+
+    /// <summary>Completes as soon as that many bytes were carried towards the registry.</summary>
+    public Task WhenSent(long bytes)
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+            watches.Add((bytes, reached));
+        return reached.Task;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        listener.Dispose();
+    }
+
+    async Task Accept()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                _ = Relay(await listener.AcceptSocketAsync(stop.Token));
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    async Task Relay(Socket client)
+    {
+        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using (client)
+        {
+            try
+            {
+                client.NoDelay = true;
+                await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
+                await Task.WhenAny(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
+            }
+            catch (Exception e) when (e is OperationCanceledException or SocketException)
+            {
+                // A side that went away, or the end of the test: both sides are closed.
+            }
+        }
+    }
+
+    async Task Pump(Socket from, Socket to, Func<int, Task> pace)
+    {
+        var buffer = new byte[16 * 1024];
+        int count;
+        try
+        {
+            while ((count = await from.ReceiveAsync(buffer, stop.Token)) > 0)
+            {
+                await pace(count);
+                for (var at = 0; at < count;)
+                    at += await to.SendAsync(buffer.AsMemory(at, count - at), stop.Token);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException)
+        {
+            // As above.
+        }
+    }
+
+    Task Pace(int count)
+    {
+        TimeSpan wait;
+        lock (gate)
+        {
+            sent += count;
+            foreach (var watch in watches)
+            {
+                if (sent >= watch.Bytes)
+                    watch.Reached.TrySetResult();
+            }
+
+            var now = TimeProvider.System.GetTimestamp();
+            due = Math.Max(due, now) + (count * TimeProvider.System.TimestampFrequency / bytesPerSecond);
+            wait = TimeProvider.System.GetElapsedTime(now, due);
+        }
+
+        return wait > TimeSpan.FromMilliseconds(1) ? Task.Delay(wait, stop.Token) : Task.CompletedTask;
+    }
+}
