@@ -21,6 +21,9 @@ public static class ErrorCodes
     /// <summary>The server answered what no registry answers (a proxy's page, a portal, broken JSON).</summary>
     public const string NotARegistry = "NOT_A_REGISTRY";
 
+    /// <summary>The registry, or a proxy before it, answered with a fault and gave it no code of its own.</summary>
+    public const string Server = "SERVER";
+
     /// <summary>Credentials are missing, wrong, or lack a right.</summary>
     public const string Unauthorized = "UNAUTHORIZED";
 

@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography.X509Certificates;
+
 namespace Passthrough.Core.Registry;
 
 /// <summary>How to talk to one registry: trust, client certificate, proxy and patience (design 5, "One network policy for everything").</summary>
@@ -7,6 +10,9 @@ public sealed record ConnectionOptions
 
     /// <summary>PEM file with one or more CAs that are trusted beside the system's; null for none.</summary>
     public string? CaPath { get; init; }
+
+    /// <summary>More certificates that are trusted beside the system's: those of a certs.d folder.</summary>
+    public ImmutableArray<X509Certificate2> TrustedCertificates { get; init; } = [];
 
     /// <summary>PEM file of the client certificate; goes with <see cref="ClientKey"/>.</summary>
     public string? ClientCertificate { get; init; }

@@ -1,0 +1,76 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Passthrough.Core.Registry.Http;
+
+/// <summary>Makes the HTTP connections to one registry from its <see cref="ConnectionOptions"/>.</summary>
+static class RegistryHttp
+{
+    /// <summary>Names us to servers and in their logs.</summary>
+    public const string UserAgent = "registry-passthrough/1.0";
+
+    /// <summary>The innermost handler: TLS, proxy, no redirects (credentials would travel or get lost: registries.md 0.7), no cookies (0.2).</summary>
+    /// <exception cref="ModuleException">A certificate file cannot be used.</exception>
+    public static SocketsHttpHandler Connect(ConnectionOptions options)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ConnectTimeout = options.Timeout,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
+            UseProxy = options.UseProxy,
+            Proxy = options.UseProxy ? new NoProxyForLoopback(HttpClient.DefaultProxy) : null,
+            SslOptions = Tls(options),
+        };
+        return handler;
+    }
+
+    static SslClientAuthenticationOptions Tls(ConnectionOptions options)
+    {
+        var tls = new SslClientAuthenticationOptions { CertificateRevocationCheckMode = X509RevocationMode.NoCheck };
+        var additional = options.CaPath is null ? new X509Certificate2Collection() : CertificateTrust.ReadFile(options.CaPath, "ca_path");
+        foreach (var certificate in options.TrustedCertificates)
+            additional.Add(certificate);
+#pragma warning disable CA5359 // it throws what is wrong, and takes all only where the user said so
+        tls.RemoteCertificateValidationCallback = new CertificateTrust(additional, options.ValidateCertificates).Accept;
+#pragma warning restore CA5359
+        if (options.ClientCertificate is not null)
+            tls.ClientCertificateContext = SslStreamCertificateContext.Create(ClientCertificate(options), additionalCertificates: null, offline: true);
+        return tls;
+    }
+
+    static X509Certificate2 ClientCertificate(ConnectionOptions options)
+    {
+        var (certificate, key) = (options.ClientCertificate!, options.ClientKey ?? options.ClientCertificate!);
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(certificate, key);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModuleException(ErrorCodes.File, $"client_cert {certificate} with client_key {key} cannot be read: {e.Message}", "give PEM files that the user running the module can read", e);
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"client_cert {certificate} and client_key {key} do not fit together: {e.Message}", "give the PEM certificate and its unencrypted PEM key", e);
+        }
+    }
+
+    sealed class NoProxyForLoopback(IWebProxy inner) : IWebProxy
+    {
+        public ICredentials? Credentials
+        {
+            get => inner.Credentials;
+            set => inner.Credentials = value;
+        }
+
+        public Uri? GetProxy(Uri destination) => IsBypassed(destination) ? null : inner.GetProxy(destination);
+
+        public bool IsBypassed(Uri host) => host.IsLoopback || inner.IsBypassed(host);
+    }
+}

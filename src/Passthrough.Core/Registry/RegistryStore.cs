@@ -1,0 +1,220 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry.Auth;
+using Passthrough.Core.Registry.Http;
+using Passthrough.Core.Text;
+
+namespace Passthrough.Core.Registry;
+
+/// <summary>
+/// A registry that speaks the OCI distribution-spec over HTTP. The host of a reference is not asked for: whoever uses this store knows that the
+/// reference is of this registry, or of one that it stands in for.
+/// </summary>
+public sealed partial class RegistryStore : IImageTarget, IDisposable
+{
+    const int MaxTagPageBytes = 8 * 1024 * 1024;
+
+    readonly RegistryClient client;
+
+    /// <param name="endpoint">Where it is.</param>
+    /// <param name="options">Trust and patience.</param>
+    /// <param name="credentials">Asked for each repository.</param>
+    /// <param name="traits">What its product is like; by default as the specification says.</param>
+    /// <param name="time">The clock, for tests.</param>
+    /// <param name="random">Numbers from 0 to 1 for the pauses between attempts, for tests.</param>
+    /// <exception cref="ModuleException">A certificate file cannot be used.</exception>
+    public RegistryStore(RegistryEndpoint endpoint, ConnectionOptions options, ICredentialSource credentials, RegistryTraits? traits = null, TimeProvider? time = null, Func<double>? random = null)
+    {
+        Traits = traits ?? new RegistryTraits();
+        client = new RegistryClient(endpoint, options, credentials, time ?? TimeProvider.System, random);
+    }
+
+    public RegistryTraits Traits { get; }
+
+    public RegistryEndpoint Endpoint => client.Endpoint;
+
+    public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
+    {
+        var call = Pull(HttpMethod.Head, image, $"manifests/{Wanted(image)}", $"look up {image}") with { Accept = MediaTypes.Manifests };
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return null;
+            await EnsureSuccessAsync(response, call, token, image);
+            var (type, length) = (response.Content.Headers.ContentType?.MediaType, response.Content.Headers.ContentLength);
+            // The digest that was asked for needs nobody to tell it.
+            if (type is not null && length is not null && (image.Digest ?? ServerDigest(response)) is { } digest)
+                return new Descriptor(type, digest, length.Value);
+            // Some registries answer HEAD without these (Artifactory behind some proxies): read it then.
+            return (await ReadManifestAsync(image, token))?.Descriptor;
+        }, cancellation);
+    }
+
+    public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation)
+    {
+        var call = Pull(HttpMethod.Get, image, $"manifests/{Wanted(image)}", $"read the manifest of {image}") with { Accept = MediaTypes.Manifests };
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return null;
+            await EnsureSuccessAsync(response, call, token, image);
+            var type = response.Content.Headers.ContentType?.MediaType ?? "";
+            var bytes = await client.ReadAsync(response, Traits.MaxManifestBytes, call.Action, token);
+            if (type is "text/html")
+                throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered a web page", "a portal or a proxy answers in the registry's place: correct registry_host and registry_port") { HttpStatus = (int)response.StatusCode, Image = image.ToString() };
+            var wanted = image.Digest ?? ServerDigest(response);
+            var actual = wanted?.OfSameAlgorithm(bytes) ?? Digest.Sha256(bytes);
+            if (wanted is not null && wanted != actual)
+                throw new ModuleException(ErrorCodes.DigestMismatch, $"cannot {call.Action}: {Endpoint.Authority} sent other bytes, of digest {actual}, for {wanted}", "a proxy changes answers, or the registry's storage is damaged") { Image = image.ToString() };
+            return new RawManifest(TypeOf(type, bytes), bytes, actual);
+        }, cancellation);
+    }
+
+    // Registries exist that serve manifests as plain JSON; the document says what it is.
+    static string TypeOf(string served, byte[] bytes) =>
+        MediaTypes.IsManifest(served) || MediaTypes.IsSchema1(served) || Json.TryParseObject(System.Text.Encoding.UTF8.GetString(bytes)) is not { } json || json["mediaType"] is not JValue { Type: JTokenType.String } own
+            ? served
+            : (string)own!;
+
+    public Task<bool> HasBlobAsync(Reference repository, Descriptor blob, CancellationToken cancellation)
+    {
+        var call = Pull(HttpMethod.Head, repository, $"blobs/{blob.Digest}", $"look for blob {blob.Digest} in {repository.Name}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                return false;
+            await EnsureSuccessAsync(response, call, token, blob: blob);
+            return true;
+        }, cancellation);
+    }
+
+    public async Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
+    {
+        var call = Pull(HttpMethod.Get, repository, $"blobs/{blob.Digest}", $"read blob {blob.Digest} of {repository.Name}") with { Offset = offset };
+        var response = await client.SendAsync(call, cancellation);
+        try
+        {
+            if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && offset == blob.Size)
+            {
+                response.Dispose();
+                return Stream.Null;
+            }
+
+            await EnsureSuccessAsync(response, call, cancellation, blob: blob);
+            var stream = new BlobStream(response, await response.Content.ReadAsStreamAsync(cancellation), call, client);
+            // A server may ignore Range and send all of it, or answer with another part than was asked for.
+            if (offset > 0 && response.StatusCode != HttpStatusCode.PartialContent)
+                await stream.SkipAsync(offset, cancellation);
+            else if (offset > 0 && response.Content.Headers.NonValidated["Content-Range"].ToString() is var range && !range.StartsWith($"bytes {offset}-", StringComparison.Ordinal))
+                throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered with the range \"{range}\" instead of the bytes from {offset} on", "a proxy or the registry's storage damages ranges") { Blob = blob.Digest.ToString() };
+            return stream;
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    public async Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation)
+    {
+        if (manifest.Bytes.Length > Traits.MaxManifestBytes)
+            throw new ModuleException("MANIFEST_INVALID", $"cannot push {image}: its manifest has {manifest.Bytes.Length} bytes, more than the {Traits.MaxManifestBytes} that the registry takes", null) { Image = image.ToString() };
+        var name = image.Tag ?? manifest.Digest.ToString();
+        var call = Push(HttpMethod.Put, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{name}"), $"push {image}") with
+        {
+            Body = () => new ReadOnlyMemoryContent(manifest.Bytes) { Headers = { ContentType = new MediaTypeHeaderValue(manifest.MediaType) } },
+        };
+        await client.SendAsync(call, async (response, token) =>
+        {
+            await EnsureSuccessAsync(response, call, token, image);
+            if (ServerDigest(response) is { } stored && stored.Algorithm == manifest.Digest.Algorithm && stored != manifest.Digest)
+                throw new ModuleException(ErrorCodes.DigestMismatch, $"cannot push {image}: {Endpoint.Authority} stored it as {stored} instead of {manifest.Digest}", "a proxy or the registry changes manifests on the way") { Image = image.ToString() };
+            return true;
+        }, cancellation);
+    }
+
+    /// <summary>Asks whether a registry answers there: <c>GET /v2/</c>.</summary>
+    /// <returns>Whether it lets us in as whoever we are; false where it wants other credentials.</returns>
+    /// <exception cref="ModuleException">Nobody answers, or no registry.</exception>
+    public Task<bool> PingAsync(CancellationToken cancellation)
+    {
+        var call = new RegistryCall(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/")) { Action = $"reach the registry {Endpoint}" };
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode == HttpStatusCode.Unauthorized && response.Headers.WwwAuthenticate.Count > 0)
+                return false;
+            if (response.StatusCode == HttpStatusCode.NotFound)
+                throw new ModuleException(ErrorCodes.NotARegistry, (await client.FaultAsync(response, call, token)).Message + " to /v2/, so it is no registry", "correct registry_host and registry_port") { HttpStatus = 404 };
+            await EnsureSuccessAsync(response, call, token);
+            return true;
+        }, cancellation);
+    }
+
+    /// <summary>Asks whether the registry takes the credential that is used for a repository. What it may do there is not asked: a pull proves nothing on a public one.</summary>
+    /// <returns>False where the registry lets anybody in, so that nothing was proved.</returns>
+    /// <exception cref="ModuleException">It refuses the credential, or wants one and there is none.</exception>
+    public Task<bool> CheckCredentialsAsync(Reference repository, CancellationToken cancellation)
+    {
+        var call = new RegistryCall(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/")) { Action = $"log in to {Endpoint.Authority}", Repository = repository.Repository };
+        return client.SendAsync(call, async (response, token) =>
+        {
+            await EnsureSuccessAsync(response, call, token);
+            return client.AsksForCredentials;
+        }, cancellation);
+    }
+
+    /// <summary>The tags of a repository, in the server's order; none where there is no such repository.</summary>
+    public async Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
+    {
+        var tags = new List<string>();
+        var call = Pull(HttpMethod.Get, repository, "tags/list?n=1000", $"list the tags of {repository.Name}");
+        var seen = new HashSet<Uri>();
+        for (Uri? page = call.Address; page is not null && seen.Add(page);)
+            page = await client.SendAsync(call with { Address = page }, (response, token) => ReadPageAsync(response, call with { Address = page }, tags, token), cancellation);
+        return [.. tags.Distinct()];
+    }
+
+    async Task<Uri?> ReadPageAsync(HttpResponseMessage response, RegistryCall call, List<string> tags, CancellationToken cancellation)
+    {
+        if (response.StatusCode == HttpStatusCode.NotFound)
+            return null;
+        await EnsureSuccessAsync(response, call, cancellation);
+        var json = Json.TryParseObject(System.Text.Encoding.UTF8.GetString(await client.ReadAsync(response, MaxTagPageBytes, call.Action, cancellation)))
+            ?? throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered something that is no JSON", "check that the address is a registry's");
+        foreach (var tag in json["tags"] as JArray ?? [])
+        {
+            if (tag is JValue { Type: JTokenType.String })
+                tags.Add((string)tag!);
+        }
+
+        // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
+        if (!response.Headers.TryGetValues("Link", out var links) || links.FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.Ordinal)) is not { } next || next.IndexOf('>') is var end && end < 2)
+            return null;
+        var address = new Uri(call.Address, next[(next.IndexOf('<') + 1)..end]);
+        return new Uri(Endpoint.BaseUri, address.PathAndQuery);
+    }
+
+    static Digest? ServerDigest(HttpResponseMessage response) =>
+        response.Headers.TryGetValues("Docker-Content-Digest", out var values) && Digest.TryParse(values.FirstOrDefault(), out var digest) ? digest : null;
+
+    async Task EnsureSuccessAsync(HttpResponseMessage response, RegistryCall call, CancellationToken cancellation, Reference? image = null, Descriptor? blob = null)
+    {
+        if (response.IsSuccessStatusCode)
+            return;
+        var fault = await client.FaultAsync(response, call, cancellation);
+        throw new ModuleException(fault.Code, fault.Message, fault.Hint) { HttpStatus = fault.HttpStatus, Image = image?.ToString(), Blob = blob?.Digest.ToString() };
+    }
+
+    static string Wanted(Reference image) => image.Digest?.ToString() ?? image.Tag ?? "latest";
+
+    RegistryCall Pull(HttpMethod method, Reference repository, string path, string action) =>
+        new(method, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/{path}")) { Action = action, Repository = repository.Repository, Scopes = [$"repository:{repository.Repository}:pull"] };
+
+    static RegistryCall Push(HttpMethod method, Reference repository, Uri address, string action) =>
+        new(method, address) { Action = action, Repository = repository.Repository, Scopes = [$"repository:{repository.Repository}:pull,push"] };
+
+    public void Dispose() => client.Dispose();
+}

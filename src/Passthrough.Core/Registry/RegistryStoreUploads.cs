@@ -1,0 +1,147 @@
+using System.Net;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry.Http;
+
+namespace Passthrough.Core.Registry;
+
+/// <summary>Uploads of blobs (distribution-spec, "Pushing blobs").</summary>
+public sealed partial class RegistryStore
+{
+    public async Task<BlobOutcome> PutBlobAsync(Reference repository, Descriptor blob, string? mountFrom, Func<CancellationToken, Task<Stream>> open, CancellationToken cancellation)
+    {
+        var action = $"upload blob {blob.Digest} to {repository.Name}";
+        if (mountFrom is not null && mountFrom != repository.Repository)
+        {
+            var (mounted, session) = await MountAsync(repository, blob, mountFrom, $"mount blob {blob.Digest} from {mountFrom} into {repository.Name}", cancellation);
+            if (mounted)
+                return BlobOutcome.Mounted;
+            await UploadAsync(session, repository, blob, open, action, cancellation);
+        }
+        else
+        {
+            await UploadAsync(firstSession: null, repository, blob, open, action, cancellation);
+        }
+
+        return BlobOutcome.Uploaded;
+    }
+
+    /// <summary>Asks whether we may write into a repository: starts an upload and cancels it. On some products this alone makes the repository.</summary>
+    /// <exception cref="ModuleException">We may not, and why.</exception>
+    public async Task CheckWritableAsync(Reference repository, CancellationToken cancellation)
+    {
+        var session = await StartAsync(repository, blob: null, $"write to {repository.Name}", cancellation);
+        // Whether it lets us cancel is its own affair; it forgets uploads after a while.
+        using var response = await client.SendAsync(Push(HttpMethod.Delete, repository, session, $"cancel the upload to {repository.Name}"), cancellation);
+    }
+
+    async Task<(bool Mounted, Uri? Session)> MountAsync(Reference repository, Descriptor blob, string from, string action, CancellationToken cancellation)
+    {
+        var call = Push(HttpMethod.Post, repository, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/blobs/uploads/?mount={Uri.EscapeDataString(blob.Digest.ToString())}&from={Uri.EscapeDataString(from)}"), action);
+        call = call with { Scopes = [.. call.Scopes, $"repository:{from}:pull"] };
+        try
+        {
+            return await client.SendAsync<(bool, Uri?)>(call, (response, _) => Task.FromResult<(bool, Uri?)>(response.StatusCode switch
+            {
+                HttpStatusCode.Created => (true, null),
+                // Not mounted, but an upload was begun: use it.
+                HttpStatusCode.Accepted => (false, Location(response, call.Address)),
+                // No right to read the other repository, or no mounts at all: the upload itself will tell what is wrong, if anything is.
+                _ => (false, null),
+            }), cancellation);
+        }
+        catch (ModuleException e) when (e.Code == ErrorCodes.Unauthorized || e.HttpStatus is 400 or 401 or 403 or 404 or 405)
+        {
+            // The token service gives no token for two repositories.
+            return (false, null);
+        }
+    }
+
+    async Task UploadAsync(Uri? firstSession, Reference repository, Descriptor blob, Func<CancellationToken, Task<Stream>> open, string action, CancellationToken cancellation)
+    {
+        var session = firstSession;
+        await client.Retry.RunAsync(async token =>
+        {
+            // A session that saw a fault is never used again: parts that were sent twice damage blobs on some registries (registries.md 0.8).
+            var location = Interlocked.Exchange(ref session, null) ?? await StartAsync(repository, blob, action, token, isOneAttempt: true);
+            await SendBodyAsync(location, repository, blob, open, action, token);
+            return true;
+        }, cancellation);
+    }
+
+    async Task<Uri> StartAsync(Reference repository, Descriptor? blob, string action, CancellationToken cancellation, bool isOneAttempt = false)
+    {
+        var call = Push(HttpMethod.Post, repository, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/blobs/uploads/"), action);
+        using var response = isOneAttempt ? await client.AttemptAsync(call, cancellation) : await client.SendAsync(call, cancellation);
+        await EnsureSuccessAsync(response, call, cancellation, blob: blob);
+        return Location(response, call.Address)
+            ?? throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {action}: {Endpoint.Authority} began an upload without saying where (no Location)", "a proxy before the registry removes headers") { HttpStatus = (int)response.StatusCode };
+    }
+
+    async Task SendBodyAsync(Uri location, Reference repository, Descriptor blob, Func<CancellationToken, Task<Stream>> open, string action, CancellationToken cancellation)
+    {
+        await using var source = await open(cancellation);
+        using var watchdog = new Watchdog(client.Options.Timeout + client.Options.StallTimeout, client.Time, cancellation);
+        BlobContent? body = null;
+        var patches = Traits.Upload == UploadForm.PostPatchPut;
+        var call = Push(patches ? HttpMethod.Patch : HttpMethod.Put, repository, patches ? location : WithDigest(location, blob), action) with
+        {
+            Body = () => body = new BlobContent(source, blob, watchdog, client.Options),
+        };
+        try
+        {
+            using var response = await client.AttemptAsync(call, cancellation, watchdog);
+            if (body!.Sent is { } sent && sent != blob.Digest)
+                throw Damaged(blob, sent, action);
+            await EnsureUploadedAsync(response, call, blob, cancellation);
+            if (patches)
+                await FinishAsync(Location(response, location) ?? location, repository, blob, action, watchdog, cancellation);
+        }
+        catch (Exception) when (body?.SourceFault is { } fault)
+        {
+            // The bytes' own side failed; what HttpClient says about it is no help.
+            throw fault is IOException ? new PassingFault(new ModuleException(ErrorCodes.Connection, $"cannot {action}: {fault.Message}", "the place that the blob is read from broke off", fault)) : fault;
+        }
+        finally
+        {
+            body?.Dispose();
+        }
+    }
+
+    async Task FinishAsync(Uri location, Reference repository, Descriptor blob, string action, Watchdog watchdog, CancellationToken cancellation)
+    {
+        var call = Push(HttpMethod.Put, repository, WithDigest(location, blob), action) with { Body = () => new ByteArrayContent([]) };
+        watchdog.Allow(client.Options.AnswerTimeout);
+        using var response = await client.AttemptAsync(call, cancellation, watchdog);
+        await EnsureUploadedAsync(response, call, blob, cancellation);
+    }
+
+    // A token may have run out while a long body was sent, and a session may be lost with the server's node: both are begun again.
+    async Task EnsureUploadedAsync(HttpResponseMessage response, RegistryCall call, Descriptor blob, CancellationToken cancellation)
+    {
+        if (response.IsSuccessStatusCode)
+            return;
+        var fault = await client.FaultAsync(response, call, cancellation);
+        var described = new ModuleException(fault.Code, fault.Message, fault.Hint) { HttpStatus = fault.HttpStatus, Blob = blob.Digest.ToString() };
+        throw response.StatusCode == HttpStatusCode.Unauthorized || fault.Code is "BLOB_UPLOAD_UNKNOWN" or "BLOB_UPLOAD_INVALID" ? new PassingFault(described) : described;
+    }
+
+    static ModuleException Damaged(Descriptor blob, Digest sent, string action) =>
+        new(ErrorCodes.DigestMismatch, $"cannot {action}: the bytes that were read have the digest {sent}", "the source is damaged; nothing was stored under the wrong name") { Blob = blob.Digest.ToString() };
+
+    /// <summary>
+    /// Where the upload goes on; null where the answer does not say. A registry behind a proxy that ends TLS often says http for its own https address.
+    /// </summary>
+    Uri? Location(HttpResponseMessage response, Uri asked)
+    {
+        if (response.Headers.Location is not { } location)
+            return null;
+        var address = new Uri(asked, location);
+        return address.Scheme == "http" && Endpoint.Scheme == "https" && address.Host.Equals(Endpoint.BaseUri.Host, StringComparison.OrdinalIgnoreCase)
+            ? new Uri(Endpoint.BaseUri, address.PathAndQuery)
+            : address;
+    }
+
+    // The query is the server's state and stays as it is, byte for byte.
+    static Uri WithDigest(Uri location, Descriptor blob) =>
+        new($"{location.AbsoluteUri}{(location.Query.Length > 0 ? "&" : "?")}digest={Uri.EscapeDataString(blob.Digest.ToString())}");
+}

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+using Passthrough.Core;
+using Passthrough.Core.Admin;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Registry;
+using Passthrough.Core.Registry.Auth;
+
+namespace Passthrough.Modules.Shared;
+
+/// <summary>The parameters that every module that talks to a registry shares, and what they mean.</summary>
+/// <param name="Endpoint">Where the registry is.</param>
+/// <param name="Options">Trust and patience.</param>
+/// <param name="Credentials">The user's own for this registry, else those of auth files.</param>
+/// <param name="Product">What registry it is.</param>
+sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Options, ICredentialSource Credentials, RegistryProduct Product)
+{
+    public static ImmutableArray<Argument> Arguments { get; } =
+    [
+        new("registry_type") { Choices = RegistryProducts.Names, Default = RegistryProducts.Default },
+        new("registry_host") { Aliases = ["registry_local_uri", "registry_hostname"], Required = true },
+        new("registry_port", ArgumentType.Number) { Aliases = ["registry_local_port"] },
+        new("scheme") { Choices = ["https", "http"], Default = "https" },
+        new("username") { EnvironmentFallback = ["REGISTRY_USERNAME"] },
+        new("password") { EnvironmentFallback = ["REGISTRY_PASSWORD"], NoLog = true },
+        new("token") { EnvironmentFallback = ["REGISTRY_TOKEN"], NoLog = true },
+        new("authfile", ArgumentType.Path),
+        new("validate_certs", ArgumentType.Flag) { Default = true },
+        new("ca_path", ArgumentType.Path),
+        new("client_cert", ArgumentType.Path),
+        new("client_key", ArgumentType.Path),
+        new("use_proxy", ArgumentType.Flag) { Default = true },
+        new("timeout", ArgumentType.Number) { Default = 30 },
+        new("retries", ArgumentType.Number) { Default = 5 },
+    ];
+
+    /// <summary>The same without a required host, for modules that also work without a registry.</summary>
+    public static ImmutableArray<Argument> OptionalArguments { get; } = [.. Arguments.Select(argument => argument with { Required = false })];
+
+    /// <exception cref="ModuleException">A value cannot be used.</exception>
+    public static RegistryConnection From(ModuleContext context)
+    {
+        var arguments = context.Arguments;
+        var endpoint = RegistryEndpoint.Parse(
+            arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
+            arguments.Number("registry_port"),
+            arguments.RequiredText("scheme"));
+        return new RegistryConnection(endpoint, ReadOptions(arguments), new GivenCredential(endpoint.Authority, ReadCredential(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+    }
+
+    /// <summary>Connects; the caller disposes of it.</summary>
+    public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
+
+    static ConnectionOptions ReadOptions(ModuleArguments arguments)
+    {
+        if (arguments.Number("timeout") is < 1 or > 3600)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"timeout {arguments.Number("timeout")} is not between 1 and 3600 seconds");
+        if (arguments.Number("retries") is < 0 or > 100)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"retries {arguments.Number("retries")} is not between 0 and 100");
+        if (arguments.Text("client_key") is not null && arguments.Text("client_cert") is null)
+            throw new ModuleException(ErrorCodes.InvalidArgument, "client_key is given without client_cert", "give the certificate that belongs to the key");
+        return new ConnectionOptions
+        {
+            ValidateCertificates = arguments.Flag("validate_certs"),
+            CaPath = arguments.Text("ca_path"),
+            ClientCertificate = arguments.Text("client_cert"),
+            ClientKey = arguments.Text("client_key"),
+            UseProxy = arguments.Flag("use_proxy"),
+            Timeout = TimeSpan.FromSeconds(arguments.Number("timeout") ?? 30),
+            Retries = arguments.Number("retries") ?? 5,
+        };
+    }
+
+    static Credential? ReadCredential(ModuleContext context)
+    {
+        var (username, password, token) = (context.Arguments.Text("username"), context.Arguments.Text("password"), context.Arguments.Text("token"));
+        context.Secrets.Add(password);
+        context.Secrets.Add(token);
+        // Empty is what a template gives for a variable that was not filled: none.
+        if (!string.IsNullOrEmpty(token))
+            return new Credential { Username = username, Token = token };
+        if (string.IsNullOrEmpty(username) && string.IsNullOrEmpty(password))
+            return null;
+        if (string.IsNullOrEmpty(username) || string.IsNullOrEmpty(password))
+            throw new ModuleException(ErrorCodes.InvalidArgument, string.IsNullOrEmpty(username) ? "password is given without username" : "username is given without password", "give both, or neither and an authfile");
+        if (username.Contains(':'))
+            throw new ModuleException(ErrorCodes.InvalidArgument, "username has a colon, which no registry can receive", "give the password in password");
+        return new Credential { Username = username, Password = password };
+    }
+}
