@@ -1,0 +1,92 @@
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+using Passthrough.Core.Registry.Auth;
+using Passthrough.Testing;
+using Passthrough.Testing.Images;
+using Passthrough.Testing.Registries;
+
+namespace Passthrough.Core.Tests.Registry;
+
+/// <summary>The store against a real registry, over TLS with a password.</summary>
+public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
+{
+    readonly TestFolder folder = new("registry-store");
+    readonly Pki pki;
+    DockerRegistry registry = null!;
+
+    public RegistryStoreTests() => pki = new Pki(folder["pki"]);
+
+    static readonly BuiltImage Image = ImageBuilder.MultiArch("store", size: 300_000);
+
+    public async Task InitializeAsync() =>
+        registry = await DockerRegistry.Start(folder["registry"], new DockerRegistrySettings { Pki = pki, Accounts = new Dictionary<string, string> { ["bob"] = "s3cret" } });
+
+    public async Task DisposeAsync() => await registry.DisposeAsync();
+
+    public void Dispose()
+    {
+        pki.Dispose();
+        folder.Dispose();
+    }
+
+    RegistryStore Store(string password = "s3cret", UploadForm upload = UploadForm.PostThenPut, Func<ConnectionOptions, ConnectionOptions>? change = null)
+    {
+        var endpoint = new RegistryEndpoint("https", "127.0.0.1", registry.Port);
+        var options = new ConnectionOptions { CaPath = pki.CaFile, Retries = 0 };
+        return new RegistryStore(endpoint, change?.Invoke(options) ?? options, new GivenCredential(endpoint.Authority, new Credential { Username = "bob", Password = password }), new RegistryTraits { Upload = upload });
+    }
+
+    Reference Name(string repository, string? tag = "v1") => new(registry.Name, repository) { Tag = tag };
+
+    [Theory]
+    [InlineData(UploadForm.PostThenPut)]
+    [InlineData(UploadForm.PostPatchPut)]
+    public async Task What_was_put_is_read_back_byte_by_byte(UploadForm form)
+    {
+        using var store = Store(upload: form);
+        var name = Name("mirror/quay.io/team/app");
+
+        foreach (var blob in Image.AllBlobs)
+        {
+            Assert.False(await store.HasBlobAsync(name, blob.Descriptor, default));
+            Assert.Equal(BlobOutcome.Uploaded, await store.PutBlobAsync(name, blob.Descriptor, null, _ => Task.FromResult<Stream>(new MemoryStream(blob.Bytes)), default));
+            Assert.True(await store.HasBlobAsync(name, blob.Descriptor, default));
+        }
+
+        foreach (var manifest in Image.Manifests)
+            await store.PutManifestAsync(name.WithDigest(manifest.Digest), manifest.Manifest, default);
+        await store.PutManifestAsync(name, Image.Manifest, default);
+
+        Assert.Equal(Image.Manifest.Descriptor, await store.ResolveAsync(name, default));
+        var read = await store.ReadManifestAsync(name, default);
+        Assert.Equal(Image.Manifest, read);
+        Assert.Equal(Image.Manifest.Bytes.ToArray(), read!.Bytes.ToArray());
+        Assert.Equal(["v1"], await store.ListTagsAsync(name, default));
+        var layer = Image.AllBlobs.Last();
+        Assert.Equal(layer.Bytes, await ReadAll(store, name, layer, 0));
+        Assert.Equal(layer.Bytes[100_000..], await ReadAll(store, name, layer, 100_000));
+        Assert.Empty(await ReadAll(store, name, layer, layer.Bytes.Length));
+
+        Assert.Equal(BlobOutcome.Mounted, await store.PutBlobAsync(Name("mirror/other"), layer.Descriptor, name.Repository, _ => throw new InvalidOperationException("opened"), default));
+        Assert.Equal(layer.Bytes, await ReadAll(store, Name("mirror/other"), layer, 0));
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_no_fault()
+    {
+        using var store = Store();
+
+        Assert.Null(await store.ResolveAsync(Name("mirror/none"), default));
+        Assert.Null(await store.ReadManifestAsync(Name("mirror/none"), default));
+        Assert.Empty(await store.ListTagsAsync(Name("mirror/none"), default));
+        Assert.False(await store.HasBlobAsync(Name("mirror/none"), Image.AllBlobs.First().Descriptor, default));
+    }
+
+    static async Task<byte[]> ReadAll(RegistryStore store, Reference name, BuiltBlob blob, long offset)
+    {
+        await using var stream = await store.OpenBlobAsync(name, blob.Descriptor, offset, default);
+        using var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes);
+        return bytes.ToArray();
+    }
+}
