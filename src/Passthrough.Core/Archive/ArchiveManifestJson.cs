@@ -1,0 +1,92 @@
+using System.Collections.Immutable;
+using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
+
+namespace Passthrough.Core.Archive;
+
+/// <summary>
+/// <c>image-archive.json</c>: what an archive holds and why, for this program's next run; other tools ignore it. The sidecar
+/// <c>&lt;archive&gt;.manifest.json</c> is the same with what must not stand in a reproducible file (time, tool) and where each blob is.
+/// </summary>
+public static class ArchiveManifestJson
+{
+    public const string FileName = "image-archive.json";
+
+    /// <summary>Raised when a reader of the old form would misunderstand the new one.</summary>
+    const int FormatVersion = 1;
+
+    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, ImmutableArray<Descriptor> blobs, ImmutableArray<Descriptor> external)
+    {
+        var json = new JObject
+        {
+            ["format"] = FormatVersion,
+            ["id"] = id,
+            ["images"] = new JArray(images.Select(Write)),
+            ["blobs"] = new JArray(blobs.OrderBy(blob => blob.Digest).Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size })),
+        };
+        if (!external.IsEmpty)
+            json["external_blobs"] = new JArray(external.Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, ["urls"] = new JArray(blob.Urls) }));
+        json["totals"] = new JObject { ["images"] = images.Length, ["blobs"] = blobs.Length, ["bytes"] = blobs.Sum(blob => blob.Size) };
+        return json;
+    }
+
+    static JObject Write(SelectedImage image)
+    {
+        var json = new JObject
+        {
+            ["ref"] = image.Name.ToString(),
+            ["digest"] = image.Tree.Root.Digest.ToString(),
+            ["media_type"] = image.Tree.Root.MediaType,
+            ["size"] = image.Tree.Blobs.Sum(blob => blob.Size),
+            ["requested"] = image.Request.Image.ToString(),
+        };
+        if (image.Tree.IndexPlatforms.Any())
+            json["platforms"] = Names(image.Tree.IndexPlatforms);
+        if (!image.Request.Platforms.IsEmpty)
+            json["requested_platforms"] = Names(image.Request.Platforms);
+        if (image.SourceDigest != image.Tree.Root.Digest)
+        {
+            json["source_digest"] = image.SourceDigest.ToString();
+            json["omitted_platforms"] = Names(image.OmittedPlatforms);
+        }
+
+        return json;
+    }
+
+    static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
+
+    /// <summary>What an archive of this program recorded about its images; empty for every other archive.</summary>
+    public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive)
+    {
+        if (archive.ReadFile(FileName) is not { } content)
+            return [];
+        try
+        {
+            return Json.Parse(content) is JObject json && (int?)json["format"] == FormatVersion && json["images"] is JArray images
+                ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()]
+                : [];
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidCastException)
+        {
+            return [];
+        }
+    }
+
+    static RecordedImage? Read(JObject json) =>
+        (string?)json["requested"] is { } requested && Digest.TryParse((string?)json["digest"], out var digest)
+            ? new RecordedImage(
+                requested,
+                Digest.TryParse((string?)json["source_digest"], out var source) ? source : digest,
+                digest,
+                json["requested_platforms"] is JArray platforms ? [.. platforms.Select(platform => (string)platform!)] : [])
+            : null;
+}
+
+/// <summary>What an archive says about an image that was asked for when it was made.</summary>
+/// <param name="Requested">The reference, as it was asked for.</param>
+/// <param name="SourceDigest">What the upstream registry had under it.</param>
+/// <param name="Digest">What is in the archive.</param>
+/// <param name="Platforms">Which platforms were asked for; empty for all.</param>
+public sealed record RecordedImage(string Requested, Digest SourceDigest, Digest Digest, ImmutableArray<string> Platforms);

@@ -1,0 +1,432 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Core.Archive;
+
+/// <summary>How an archive is written.</summary>
+public sealed record SaveOptions
+{
+    /// <summary>How many blobs are fetched at once. Bounds the memory too.</summary>
+    public int Concurrency { get; init; } = 4;
+
+    /// <summary>How often a body that broke off without a byte of progress is asked for again.</summary>
+    public int Retries { get; init; } = 5;
+
+    /// <summary>Whether the other images are saved when one cannot be had.</summary>
+    public bool ContinueOnError { get; init; }
+}
+
+/// <summary>An archive that was written.</summary>
+/// <param name="Plan">What is in it; less than was planned where images failed.</param>
+/// <param name="Sha256">Of the whole file, 64 hex digits.</param>
+/// <param name="Failed">Images that were planned and are not in it, with the reason.</param>
+/// <param name="BytesFetched">From registries.</param>
+/// <param name="BytesReused">From the archive that was there before, or from an interrupted run.</param>
+public sealed record WrittenArchive(ArchivePlan Plan, string Sha256, ImmutableArray<(SelectedImage Image, ModuleException Error)> Failed, long BytesFetched, long BytesReused);
+
+/// <summary>
+/// Writes a planned archive: blobs are fetched side by side straight to their final place in <c>&lt;path&gt;.partial</c>, hashed on the way, and a broken
+/// body goes on where it broke; the file gets its name when everything is in it and on the disk. An interrupted run is taken up by the next.
+/// </summary>
+public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferProgress progress, TimeProvider time)
+{
+    const int BufferSize = 256 * 1024;
+
+    /// <summary>How much at most is fetched again after a crash, per blob in flight.</summary>
+    const long NoteEvery = 16 * 1024 * 1024;
+
+    long bytesFetched;
+    long bytesReused;
+
+    /// <summary>Where an archive grows before it gets its name.</summary>
+    public static string PartialPath(string path) => path + ".partial";
+
+    /// <param name="plan">What to write.</param>
+    /// <param name="path">The archive; an existing one is replaced at the end.</param>
+    /// <param name="previous">An archive whose blobs need not be fetched again; may be the one at <paramref name="path"/>.</param>
+    /// <param name="cancellation">Stops the run; what was done is kept for the next.</param>
+    /// <exception cref="ModuleException">The folder is missing, the disk too small, or a blob cannot be had.</exception>
+    public async Task<WrittenArchive> WriteAsync(ArchivePlan plan, string path, IArchive? previous, CancellationToken cancellation)
+    {
+        var partial = PartialPath(path);
+        using var run = Begin(plan, path, partial);
+        progress.SetTotals(plan.Images.Length, plan.Blobs.Sum(member => member.Size));
+        progress.Phase = "fetching";
+        WriteKnown(run.File, plan);
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        // The checksum of the whole follows the blobs as they arrive, so that it costs no second pass over the file.
+        var follower = HashAsync(run, plan, stop.Token);
+        ImmutableDictionary<SelectedImage, ModuleException> failed;
+        try
+        {
+            failed = await FetchAllAsync(run, plan, previous, stop, cancellation);
+        }
+        catch
+        {
+            await GiveUpAsync(stop, follower);
+            throw;
+        }
+
+        string sha256;
+        if (failed.IsEmpty)
+        {
+            sha256 = await follower;
+        }
+        else
+        {
+            await GiveUpAsync(stop, follower);
+            var kept = plan.Without(failed.Keys.ToHashSet());
+            if (!options.ContinueOnError || kept.Images.IsEmpty)
+                throw failed.Values.First();
+            Compact(run, plan, kept);
+            sha256 = await HashAsync(run, kept, cancellation);
+            plan = kept;
+        }
+
+        progress.Phase = "writing to disk";
+        RandomAccess.FlushToDisk(run.File);
+        File.Move(partial, path, overwrite: true);
+        File.Delete(SaveJournal.PathFor(partial));
+        return new WrittenArchive(plan, sha256, [.. failed.Select(pair => (pair.Key, pair.Value))], bytesFetched, bytesReused);
+    }
+
+    static async Task GiveUpAsync(CancellationTokenSource stop, Task follower)
+    {
+        await stop.CancelAsync();
+        await follower.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Whether the disk has room for the plan, counting what an interrupted run already holds there.</summary>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.DiskFull"/>.</exception>
+    public static void CheckSpace(ArchivePlan plan, string path)
+    {
+        var folder = Folder(path);
+        var partial = new FileInfo(PartialPath(path));
+        var needed = plan.Size - (partial.Exists ? Math.Min(partial.Length, plan.Size) : 0);
+        var free = new DriveInfo(folder).AvailableFreeSpace;
+        if (needed > free)
+            throw new ModuleException(ErrorCodes.DiskFull, $"{folder} has {free} bytes free, the archive needs {needed} more", "free space, or choose another path; an archive that is there already stays until the new one is whole");
+    }
+
+    static string Folder(string path)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        return Directory.Exists(folder)
+            ? folder
+            : throw new ModuleException(ErrorCodes.File, $"the folder {folder} of the archive does not exist", "create it, or choose another path");
+    }
+
+    // A run on this plan is gone on with, everything else starts anew.
+    static Run Begin(ArchivePlan plan, string path, string partial)
+    {
+        CheckSpace(plan, path);
+        var journalPath = SaveJournal.PathFor(partial);
+        try
+        {
+            if (File.Exists(partial))
+            {
+                var file = OpenPartial(partial, FileMode.Open, 0);
+                if (RandomAccess.GetLength(file) == plan.Size && SaveJournal.Read(journalPath, plan.Fingerprint) is { } done)
+                    return new Run(file, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: true), done, plan);
+                file.Dispose();
+                File.Delete(partial);
+            }
+
+            var fresh = OpenPartial(partial, FileMode.CreateNew, plan.Size);
+            RandomAccess.SetLength(fresh, plan.Size);
+            return new Run(fresh, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: false), ImmutableDictionary<Digest, long>.Empty, plan);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new ModuleException(ErrorCodes.File, $"{partial} cannot be written: permission denied", "choose a folder that the user of the task may write to", e);
+        }
+        catch (IOException e)
+        {
+            throw new ModuleException(ErrorCodes.File, $"{partial} cannot be written: {e.Message}", "if another run is saving to the same path, let it finish", e);
+        }
+    }
+
+    // FileShare.None takes a lock, so that two runs never write one file.
+    static SafeFileHandle OpenPartial(string partial, FileMode mode, long size) =>
+        File.OpenHandle(partial, mode, FileAccess.ReadWrite, FileShare.None, FileOptions.Asynchronous, size);
+
+    static void WriteKnown(SafeFileHandle file, ArchivePlan plan)
+    {
+        foreach (var member in plan.Members)
+        {
+            WriteAt(file, member.Header.Span, member.HeaderOffset);
+            if (member.Content is { } content)
+                WriteAt(file, content.Span, member.Offset);
+        }
+    }
+
+    async Task<ImmutableDictionary<SelectedImage, ModuleException>> FetchAllAsync(Run run, ArchivePlan plan, IArchive? previous, CancellationTokenSource stop, CancellationToken cancellation)
+    {
+        var users = UsersOf(plan);
+        var failed = new ConcurrentDictionary<SelectedImage, ModuleException>();
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(plan.Blobs, parallel, async (member, _) =>
+        {
+            // A blob that only failed images need is not fetched any more.
+            if (stop.IsCancellationRequested || users[member.Blob!.Digest].TrueForAll(failed.ContainsKey))
+                return;
+            try
+            {
+                await FetchAsync(run, member, previous, stop.Token);
+                run.Complete(member);
+            }
+            catch (ModuleException e)
+            {
+                foreach (var image in users[member.Blob.Digest])
+                    failed.TryAdd(image, new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = image.Name.ToString(), Blob = member.Blob.Digest.ToString() });
+                if (!options.ContinueOnError)
+                    await stop.CancelAsync();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested && !cancellation.IsCancellationRequested)
+            {
+                // Another blob failed.
+            }
+        });
+        cancellation.ThrowIfCancellationRequested();
+        return failed.ToImmutableDictionary();
+    }
+
+    static Dictionary<Digest, List<SelectedImage>> UsersOf(ArchivePlan plan)
+    {
+        var users = new Dictionary<Digest, List<SelectedImage>>();
+        foreach (var image in plan.Images)
+        {
+            foreach (var blob in image.Tree.Blobs)
+            {
+                if (users.TryGetValue(blob.Digest, out var known))
+                    known.Add(image);
+                else
+                    users[blob.Digest] = [image];
+            }
+        }
+
+        return users;
+    }
+
+    async Task FetchAsync(Run run, PlannedMember member, IArchive? previous, CancellationToken cancellation)
+    {
+        var blob = member.Blob!;
+        if (previous is not null && previous.Has(blob))
+        {
+            // Damaged there: fetched like any other.
+            if (await TryFetchAsync(run, member, previous, 0, isLocal: true, cancellation))
+                return;
+        }
+
+        var resumeAt = Math.Min(run.Done.GetValueOrDefault(blob.Digest), blob.Size);
+        if (resumeAt > 0 && await TryFetchAsync(run, member, upstream, resumeAt, isLocal: false, cancellation))
+            return;
+        if (!await TryFetchAsync(run, member, upstream, 0, isLocal: false, cancellation))
+            throw new ModuleException(ErrorCodes.DigestMismatch, $"blob {blob.Digest} from {member.Origins[0].Name} is damaged: what the registry sends does not have that digest", "the registry, or a proxy on the way, serves wrong content; try again, or from another registry with pull_from");
+    }
+
+    // False where all bytes came and their digest is another.
+    async Task<bool> TryFetchAsync(Run run, PlannedMember member, IImageStore store, long start, bool isLocal, CancellationToken cancellation)
+    {
+        var blob = member.Blob!;
+        using var hash = blob.Digest.StartHash();
+        var buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+        var position = 0L;
+        try
+        {
+            position = await RehashAsync(run.File, member, start, hash, buffer, cancellation);
+            progress.AddBytes(position);
+            Interlocked.Add(ref bytesReused, position);
+            var noted = position;
+            var broken = 0;
+            while (position < blob.Size)
+            {
+                var before = position;
+                await using var body = await OpenAsync(store, member, position, cancellation);
+                while (position < blob.Size)
+                {
+                    int count;
+                    try
+                    {
+                        count = await body.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, blob.Size - position)), cancellation);
+                    }
+                    catch (Exception e) when (IsBrokenBody(e))
+                    {
+                        count = 0;
+                    }
+
+                    if (count == 0)
+                        break;
+                    WriteAt(run.File, buffer.AsSpan(0, count), member.Offset + position);
+                    hash.AppendData(buffer, 0, count);
+                    position += count;
+                    progress.AddBytes(count);
+                    Interlocked.Add(ref isLocal ? ref bytesReused : ref bytesFetched, count);
+                    if (position - noted >= NoteEvery)
+                        run.Journal.Note(blob.Digest, noted = position);
+                }
+
+                if (position < blob.Size)
+                    await PauseAsync(blob, member, broken = position > before ? 1 : broken + 1, position, cancellation);
+            }
+
+            if (Digest.Finish(hash) == blob.Digest)
+            {
+                run.Journal.Note(blob.Digest, blob.Size);
+                return true;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        progress.AddBytes(-position);
+        return false;
+    }
+
+    async Task PauseAsync(Descriptor blob, PlannedMember member, int broken, long position, CancellationToken cancellation)
+    {
+        if (broken > options.Retries)
+            throw new ModuleException(ErrorCodes.Connection, $"blob {blob.Digest} from {member.Origins[0].Name} broke off at byte {position} of {blob.Size}, {broken} times without progress", "run again: what was fetched is kept");
+        // Full jitter between nothing and half a second, doubled each time (design 5).
+        var ceiling = Math.Min(30_000, 500 << (broken - 1));
+        await Task.Delay(TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32(ceiling)), time, cancellation);
+    }
+
+    static async Task<Stream> OpenAsync(IImageStore store, PlannedMember member, long position, CancellationToken cancellation)
+    {
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return await store.OpenBlobAsync(member.Origins[i], member.Blob!, position, cancellation);
+            }
+            catch (ModuleException e) when (i + 1 < member.Origins.Length && (e.Code == ErrorCodes.NotFound || e.HttpStatus is 404 or 403 or 401))
+            {
+                // Another image with the same layer comes from a repository that may have it.
+            }
+        }
+    }
+
+    static bool IsBrokenBody(Exception e) =>
+        e is IOException or HttpRequestException or ModuleException { Code: ErrorCodes.Connection or ErrorCodes.Timeout };
+
+    static async Task<long> RehashAsync(SafeFileHandle file, PlannedMember member, long until, IncrementalHash hash, byte[] buffer, CancellationToken cancellation)
+    {
+        var position = 0L;
+        while (position < until)
+        {
+            var count = await RandomAccess.ReadAsync(file, buffer.AsMemory(0, (int)Math.Min(buffer.Length, until - position)), member.Offset + position, cancellation);
+            if (count == 0)
+                break;
+            hash.AppendData(buffer, 0, count);
+            position += count;
+        }
+
+        return position;
+    }
+
+    // Goes through the file in order, waiting for each blob until it is whole.
+    static async Task<string> HashAsync(Run run, ArchivePlan plan, CancellationToken cancellation)
+    {
+        await Task.Yield();
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[BufferSize];
+        var position = 0L;
+        foreach (var member in plan.Members)
+        {
+            await run.WhenComplete(member, cancellation);
+            position = await HashUntilAsync(member.End);
+        }
+
+        await HashUntilAsync(plan.Size);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        async Task<long> HashUntilAsync(long end)
+        {
+            while (position < end)
+            {
+                var count = await RandomAccess.ReadAsync(run.File, buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - position)), position, cancellation);
+                hash.AppendData(buffer, 0, count);
+                position += count;
+            }
+
+            return position;
+        }
+    }
+
+    // Every member of the smaller plan lies at or before its old place, so moving in order overwrites nothing that is still needed.
+    static void Compact(Run run, ArchivePlan old, ArchivePlan kept)
+    {
+        // From here on an interrupted run cannot be gone on with.
+        run.Journal.Dispose();
+        File.Delete(run.JournalPath);
+        var places = old.Members.ToDictionary(member => member.Name, member => member.Offset, StringComparer.Ordinal);
+        var buffer = new byte[BufferSize];
+        foreach (var member in kept.Members)
+        {
+            if (member.Content is null)
+            {
+                for (var moved = 0L; moved < member.Size;)
+                {
+                    var count = RandomAccess.Read(run.File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, member.Size - moved)), places[member.Name] + moved);
+                    WriteAt(run.File, buffer.AsSpan(0, count), member.Offset + moved);
+                    moved += count;
+                }
+            }
+
+            WriteAt(run.File, member.Header.Span, member.HeaderOffset);
+            if (member.Content is { } content)
+                WriteAt(run.File, content.Span, member.Offset);
+            WriteAt(run.File, new byte[member.End - member.Offset - member.Size], member.Offset + member.Size);
+        }
+
+        WriteAt(run.File, new byte[kept.Size - kept.Members[^1].End], kept.Members[^1].End);
+        RandomAccess.SetLength(run.File, kept.Size);
+    }
+
+    static void WriteAt(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset)
+    {
+        try
+        {
+            RandomAccess.Write(file, bytes, offset);
+        }
+        catch (IOException e)
+        {
+            // Never mistaken for a fault of the network, which is tried again.
+            throw new ModuleException(ErrorCodes.File, $"the archive cannot be written at byte {offset}: {e.Message}", "free space on the disk, then run again: what was fetched is kept", e);
+        }
+    }
+
+    /// <summary>The open files of one run, and which blobs are whole.</summary>
+    sealed class Run(SafeFileHandle file, SaveJournal journal, IReadOnlyDictionary<Digest, long> done, ArchivePlan plan) : IDisposable
+    {
+        readonly Dictionary<Digest, TaskCompletionSource> complete = plan.Blobs.ToDictionary(member => member.Blob!.Digest, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+        public SafeFileHandle File => file;
+
+        public SaveJournal Journal => journal;
+
+        public string JournalPath => journal.Path;
+
+        public IReadOnlyDictionary<Digest, long> Done => done;
+
+        public void Complete(PlannedMember member) => complete[member.Blob!.Digest].TrySetResult();
+
+        public Task WhenComplete(PlannedMember member, CancellationToken cancellation) =>
+            member.Blob is null ? Task.CompletedTask : complete[member.Blob.Digest].Task.WaitAsync(cancellation);
+
+        public void Dispose()
+        {
+            journal.Dispose();
+            file.Dispose();
+        }
+    }
+}

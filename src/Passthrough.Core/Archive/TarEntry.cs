@@ -1,0 +1,20 @@
+namespace Passthrough.Core.Archive;
+
+/// <summary>One member of a tar.</summary>
+/// <param name="Name">Without a leading <c>./</c>, doubled and trailing slashes. Only ever a key: nothing is extracted.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="Size">Bytes of content; 0 for everything but files.</param>
+/// <param name="Offset">Where the content begins in the archive.</param>
+/// <param name="LinkName">The target of a link, as it stands; empty for everything else.</param>
+public readonly record struct TarEntry(string Name, TarEntryKind Kind, long Size, long Offset, string LinkName);
+
+public enum TarEntryKind
+{
+    File,
+    Directory,
+    SymbolicLink,
+    HardLink,
+
+    /// <summary>A device, a pipe, or something that only one tool knows.</summary>
+    Other,
+}

@@ -1,0 +1,192 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Passthrough.Core.Oci;
+
+namespace Passthrough.Core.Registry;
+
+/// <summary>
+/// Copies images from a store (an archive) to a registry, digests unchanged. Each blob is uploaded once and mounted wherever else it is needed;
+/// images are finished one by one, since some registries collect what no manifest refers to; the tag comes last, so that it never names half an image.
+/// The registry itself is the memory: what it already has is not sent again, in this run or the next.
+/// </summary>
+public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOptions options, TransferProgress progress)
+{
+    /// <summary>Requests without a body may wait on the registry more often than uploads do on the disk.</summary>
+    const int SmallRequestsPerUpload = 4;
+
+    /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
+    /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
+    public async Task<CopyReport> CopyAsync(IReadOnlyList<CopyItem> items, CancellationToken cancellation)
+    {
+        progress.Phase = "asking what the registry has";
+        var outcomes = new ConcurrentDictionary<int, CopyOutcome>();
+        var pending = await FindPendingAsync(items, outcomes, cancellation);
+        using var blobs = new ImageCopierBlobs(source, target, options, progress);
+        if (await PrepareAsync(items, pending, outcomes, blobs, cancellation))
+            await PushAllAsync(items, pending, outcomes, blobs, cancellation);
+        return new CopyReport([.. items.Select((item, i) => outcomes.GetValueOrDefault(i) ?? new CopyOutcome(item, CopyStatus.Skipped))], blobs.Totals);
+    }
+
+    // One HEAD an image finds what needs no work.
+    async Task<ConcurrentDictionary<int, Digest?>> FindPendingAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, CopyOutcome> outcomes, CancellationToken cancellation)
+    {
+        var pending = new ConcurrentDictionary<int, Digest?>();
+        await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency * SmallRequestsPerUpload, async (i, token) =>
+        {
+            var before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+            if (before == items[i].Root.Digest && target.Traits.TagProvesContent)
+            {
+                outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = before };
+                progress.AddImage();
+            }
+            else
+            {
+                pending[i] = before;
+            }
+        }, cancellation);
+        return pending;
+    }
+
+    // Before the first byte is sent: everything that is bound to fail is known. False where nothing may be sent at all.
+    async Task<bool> PrepareAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)
+    {
+        if (pending.IsEmpty)
+        {
+            progress.SetTotals(items.Count, 0);
+            return false;
+        }
+
+        var unique = new ConcurrentDictionary<Digest, long>();
+        await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency, async (i, token) =>
+        {
+            var item = items[i];
+            if (!pending.TryGetValue(i, out var before))
+            {
+                blobs.AddHolder(item.Target, await ReadAsync(item, token));
+                return;
+            }
+
+            try
+            {
+                var tree = await ReadAsync(item, token);
+                await CheckAsync(item, tree, token);
+                foreach (var blob in tree.Blobs)
+                    unique.TryAdd(blob.Digest, blob.Size);
+            }
+            catch (ModuleException e)
+            {
+                outcomes[i] = Failed(item, before, e);
+            }
+        }, cancellation);
+        progress.SetTotals(items.Count, unique.Values.Sum());
+        return options.ContinueOnError || !outcomes.Values.Any(outcome => outcome.Status == CopyStatus.Failed);
+    }
+
+    Task<ManifestTree> ReadAsync(CopyItem item, CancellationToken cancellation) =>
+        ManifestTree.ReadAsync(source, item.Source.WithDigest(item.Root.Digest), cancellation);
+
+    async Task CheckAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    {
+        var traits = target.Traits;
+        if (item.Target.Name.Length > traits.MaxNameLength)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"the name {item.Target.Name} has {item.Target.Name.Length} characters, the registry and its clients take {traits.MaxNameLength}", "shorten namespace or mirror_path_template");
+        if (traits.MaxPathComponents is { } components && item.Target.Repository.Split('/').Length > components)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"the repository {item.Target.Repository} has more than the {components} path components that the registry takes", "shorten mirror_path_template");
+        if (tree.Manifests.FirstOrDefault(manifest => manifest.Raw.Bytes.Length > traits.MaxManifestBytes) is { } large)
+            throw new ModuleException(ErrorCodes.Unsupported, $"manifest {large.Raw.Digest} of {item.Source} has {large.Raw.Bytes.Length} bytes, the registry takes {traits.MaxManifestBytes}", "leave the image out with exclude");
+
+        var missing = new List<Descriptor>();
+        foreach (var child in tree.Missing)
+        {
+            if (await target.ResolveAsync(item.Target.WithDigest(child.Digest), cancellation) is null)
+                missing.Add(child);
+        }
+
+        if (missing.Count > 0)
+        {
+            var platforms = string.Join(", ", missing.Select(child => child.Platform?.ToString() ?? child.Digest.ToString()));
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: of its index {tree.Root.Digest} the manifests of {platforms} are missing, and a registry takes no partial index", "save it again with all its platforms, or with on_partial=child for one platform");
+        }
+
+        foreach (var blob in tree.Blobs)
+        {
+            if (!ManifestTree.IsForeign(blob) && !options.SourceHas(blob) && !await target.HasBlobAsync(item.Target, blob, cancellation))
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", "make the archive again") { Blob = blob.Digest.ToString() };
+        }
+    }
+
+    async Task PushAllAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)
+    {
+        progress.Phase = "uploading";
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        await ForEachAsync(pending.Keys.Where(i => !outcomes.ContainsKey(i)).Order(), options.Concurrency * 2, async (i, _) =>
+        {
+            if (stop.IsCancellationRequested)
+                return;
+            try
+            {
+                outcomes[i] = await PushAsync(items[i], pending[i], blobs, stop.Token);
+                progress.AddImage();
+            }
+            catch (ModuleException e)
+            {
+                outcomes[i] = Failed(items[i], pending[i], e);
+                if (!options.ContinueOnError)
+                    await stop.CancelAsync();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested && !cancellation.IsCancellationRequested)
+            {
+                // Another image failed: this one is left for the next run.
+            }
+        }, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+    }
+
+    async Task<CopyOutcome> PushAsync(CopyItem item, Digest? before, ImageCopierBlobs blobs, CancellationToken cancellation)
+    {
+        var tree = await ReadAsync(item, cancellation);
+        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
+        var states = await Task.WhenAll(wanted.Select(blob => blobs.EnsureAsync(item, blob, cancellation)));
+        if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
+            return new CopyOutcome(item, CopyStatus.Present) { Before = before };
+
+        try
+        {
+            await PutManifestsAsync(item, tree, cancellation);
+        }
+        catch (ModuleException e) when (e.Code == "MANIFEST_BLOB_UNKNOWN")
+        {
+            // A registry has collected a blob between upload and manifest, or took a mount for done that was not: ask for each, once.
+            foreach (var blob in wanted)
+                await blobs.RepairAsync(item, blob, cancellation);
+            await PutManifestsAsync(item, tree, cancellation);
+        }
+
+        return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
+        {
+            Before = before,
+            BytesUploaded = wanted.Zip(states).Where(pair => pair.Second == BlobState.Uploaded).Sum(pair => pair.First.Size),
+            Manifests = tree.Manifests.Length,
+        };
+    }
+
+    async Task PutManifestsAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    {
+        // Manifests of single images first and side by side, then indexes from the innermost outwards, the tag last.
+        var children = tree.Manifests[..^1];
+        await ForEachAsync(children.Where(manifest => manifest.Manifests.IsEmpty), options.Concurrency, async (manifest, token) =>
+            await target.PutManifestAsync(item.Target.WithDigest(manifest.Raw.Digest), manifest.Raw, token), cancellation);
+        foreach (var index in children.Where(manifest => !manifest.Manifests.IsEmpty))
+            await target.PutManifestAsync(item.Target.WithDigest(index.Raw.Digest), index.Raw, cancellation);
+        await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, cancellation);
+    }
+
+    static CopyOutcome Failed(CopyItem item, Digest? before, ModuleException e) => new(item, CopyStatus.Failed)
+    {
+        Before = before,
+        Error = new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = item.Source.ToString(), Blob = e.Blob },
+    };
+
+    static Task ForEachAsync<T>(IEnumerable<T> things, int atOnce, Func<T, CancellationToken, ValueTask> body, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(things, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellation }, body);
+}

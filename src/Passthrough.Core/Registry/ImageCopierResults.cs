@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using Passthrough.Core.Oci;
+
+namespace Passthrough.Core.Registry;
+
+/// <summary>How images are copied.</summary>
+public sealed record CopyOptions
+{
+    /// <summary>How many blobs are uploaded at once. Bounds the memory too.</summary>
+    public int Concurrency { get; init; } = 4;
+
+    /// <summary>Whether the other images go on when one fails.</summary>
+    public bool ContinueOnError { get; init; }
+
+    /// <summary>What messages call the source: the archive's path.</summary>
+    public string SourceName { get; init; } = "the source";
+
+    /// <summary>Whether the source has a blob, told without reading it; a source that cannot tell says yes.</summary>
+    public Func<Descriptor, bool> SourceHas { get; init; } = _ => true;
+}
+
+/// <summary>One image to copy.</summary>
+/// <param name="Source">Its upstream name.</param>
+/// <param name="Root">What the source has under that name.</param>
+/// <param name="Target">Where it goes; always with a tag.</param>
+public sealed record CopyItem(Reference Source, Descriptor Root, Reference Target);
+
+public enum CopyStatus
+{
+    /// <summary>The target did not have the tag.</summary>
+    Loaded,
+
+    /// <summary>The target had it all before.</summary>
+    Present,
+
+    /// <summary>The tag named another digest before, or something was missing.</summary>
+    Updated,
+
+    Failed,
+
+    /// <summary>Not tried, or given up, since another image failed.</summary>
+    Skipped,
+}
+
+/// <summary>What became of one image.</summary>
+public sealed record CopyOutcome(CopyItem Item, CopyStatus Status)
+{
+    /// <summary>What the tag named before; null where it did not exist.</summary>
+    public Digest? Before { get; init; }
+
+    /// <summary>Bytes of blobs that were sent on behalf of this image; what another image needed first counts there.</summary>
+    public long BytesUploaded { get; init; }
+
+    /// <summary>How many manifests were put.</summary>
+    public int Manifests { get; init; }
+
+    public ModuleException? Error { get; init; }
+}
+
+/// <summary>What became of all images.</summary>
+public sealed record CopyReport(ImmutableArray<CopyOutcome> Outcomes, CopyTotals Totals);
+
+/// <summary>Blobs and bytes over all images; each pair of repository and blob counts once.</summary>
+public sealed record CopyTotals
+{
+    public int BlobsUploaded { get; init; }
+
+    public int BlobsMounted { get; init; }
+
+    public int BlobsPresent { get; init; }
+
+    public long BytesUploaded { get; init; }
+
+    public long BytesMounted { get; init; }
+
+    public long BytesPresent { get; init; }
+
+    internal CopyTotals With(BlobState state, long size) => state switch
+    {
+        BlobState.Uploaded => this with { BlobsUploaded = BlobsUploaded + 1, BytesUploaded = BytesUploaded + size },
+        BlobState.Mounted => this with { BlobsMounted = BlobsMounted + 1, BytesMounted = BytesMounted + size },
+        _ => this with { BlobsPresent = BlobsPresent + 1, BytesPresent = BytesPresent + size },
+    };
+}
