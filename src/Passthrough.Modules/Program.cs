@@ -1,1 +1,4 @@
-return 0;
+using Passthrough.Core.Ansible;
+using Passthrough.Modules;
+
+return await ModuleHost.RunAsync(Environment.GetCommandLineArgs(), ModuleTable.Modules).ConfigureAwait(false);

@@ -9,6 +9,15 @@ public sealed partial record RegistryRequest(string Method, string Path, int Sta
     /// <summary>Whether it asks the registry to change something.</summary>
     public bool IsWrite => Method is not ("GET" or "HEAD");
 
+    /// <summary>The digest of the blob whose upload this request completed; null for other requests.</summary>
+    public string? UploadedBlob =>
+        this is { Method: "PUT", Status: 201 } && Path.Contains("/blobs/uploads/", StringComparison.Ordinal) && DigestParameter().Match(Path) is { Success: true } match
+            ? Uri.UnescapeDataString(match.Groups[1].Value)
+            : null;
+
+    /// <summary>Whether it gave a repository a blob that another one has.</summary>
+    public bool IsMount => this is { Method: "POST", Status: 201 } && Path.Contains("mount=", StringComparison.Ordinal);
+
     /// <summary>Null for lines that are something else.</summary>
     public static RegistryRequest? Parse(string line) =>
         AccessLog().Match(line) is { Success: true } match
@@ -21,4 +30,7 @@ public sealed partial record RegistryRequest(string Method, string Path, int Sta
 
     [GeneratedRegex("""^\S+ \S+ \S+ \[[^\]]*\] "([A-Z]+) (\S+) HTTP/[0-9.]+" ([0-9]{3}) (\S+) "[^"]*" "([^"]*)"$""", RegexOptions.None, 1000)]
     private static partial Regex AccessLog();
+
+    [GeneratedRegex("[?&]digest=([^&]+)", RegexOptions.None, 1000)]
+    private static partial Regex DigestParameter();
 }

@@ -166,7 +166,7 @@ sealed class TheWholeWay : IAsyncDisposable
         await Play(Playbook.Push);
         var uploads = Uploads(await Mirror.Requests(mark));
         DemoFailure.Unless(uploads.Count == uploads.Distinct().Count(), "a layer was uploaded twice");
-        screen.Fact($"{uploads.Count} blobs uploaded once each, {(await Mirror.Writes(mark)).Count(write => write is { Method: "POST", Status: 201 })} mounted from where they already were");
+        screen.Fact($"{uploads.Count} blobs uploaded once each, {(await Mirror.Requests(mark)).Count(request => request.IsMount)} mounted from where they already were");
     }
 
     async Task Validate()
@@ -233,7 +233,7 @@ sealed class TheWholeWay : IAsyncDisposable
         var push = Play(Playbook.Push, details: false, mayFail: true);
         await Task.WhenAny(push, line.WhenSent(Unique / 2));
         DemoFailure.Unless(!push.IsCompleted, "the load ended before it could be killed");
-        KillModule();
+        DemoFailure.Unless(Descendants.Kill("AnsiballZ_image_archive") == 1, "the running module was not found");
         DemoFailure.Unless(!(await push).Succeeded, "the play did not notice that its module was killed");
         var arrived = Uploads(await Mirror.Requests());
         var arrivedBytes = SizeOf(arrived);
@@ -310,53 +310,11 @@ sealed class TheWholeWay : IAsyncDisposable
 
     static readonly string[] Modules = ["registry_auth", "mirror_repo", "image_archive", "icsp_render"];
 
-    /// <summary>Kills the module that ansible-playbook runs, found among the children of this process.</summary>
-    static void KillModule()
-    {
-        foreach (var process in Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit)))
-        {
-            // comm holds the first 15 characters (proc(5)).
-            if (ReadProc(process!, "comm").Trim() == "AnsiballZ_image" && IsOurs(process!))
-            {
-                using var module = System.Diagnostics.Process.GetProcessById(int.Parse(process!, CultureInfo.InvariantCulture));
-                module.Kill();
-            }
-        }
-    }
-
-    static bool IsOurs(string process)
-    {
-        for (; process is not ("0" or "1" or ""); process = Parent(process))
-        {
-            if (process == Environment.ProcessId.ToString(CultureInfo.InvariantCulture))
-                return true;
-        }
-
-        return false;
-    }
-
-    static string Parent(string process) =>
-        ReadProc(process, "status").Split('\n').FirstOrDefault(line => line.StartsWith("PPid:", StringComparison.Ordinal))?["PPid:".Length..].Trim() ?? "";
-
-    static string ReadProc(string process, string file)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{process}/{file}");
-        }
-        catch (IOException)
-        {
-            return ""; // It ended meanwhile.
-        }
-    }
-
     /// <summary>Bytes of uploads that were cut: docker-registry keeps them until its purge.</summary>
     long CutUploads() => new DirectoryInfo(Mirror.Storage).EnumerateFiles("data", SearchOption.AllDirectories)
         .Where(file => file.FullName.Contains("/_uploads/", StringComparison.Ordinal)).Sum(file => file.Length);
 
-    static IReadOnlyList<string> Uploads(IEnumerable<RegistryRequest> requests) =>
-        [.. requests.Where(request => request is { Method: "PUT", Status: 201 } && request.Path.Contains("/blobs/uploads/", StringComparison.Ordinal))
-            .Select(request => Uri.UnescapeDataString(request.Path[(request.Path.IndexOf("digest=", StringComparison.Ordinal) + 7)..].Split('&')[0]))];
+    static List<string> Uploads(IEnumerable<RegistryRequest> requests) => [.. requests.Select(request => request.UploadedBlob).OfType<string>()];
 
     long SizeOf(IEnumerable<string> digests)
     {

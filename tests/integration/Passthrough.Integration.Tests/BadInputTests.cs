@@ -78,7 +78,10 @@ public sealed class BadInputTests(Stage stage) : IClassFixture<Stage>
 
     Dictionary<string, object?> Save(string image, string? path = null) => new()
     {
-        ["state"] = "saved", ["path"] = path ?? stage.Folder["failed", "set.tar"], ["images"] = new[] { image }, ["pull_from"] = stage.PullFrom,
+        ["state"] = "saved",
+        ["path"] = path ?? stage.Folder["failed", "set.tar"],
+        ["images"] = new[] { image },
+        ["pull_from"] = stage.PullFrom,
     };
 
     string Scrub(string text) => Regex.Replace(

@@ -61,7 +61,5 @@ public sealed class InterruptedLoadTests : IDisposable
         Assert.False((await NativeModule.Run("image_archive", parameters)).MustSucceed().Changed);
     }
 
-    static List<string> Uploaded(IEnumerable<RegistryRequest> requests) =>
-        [.. requests.Where(request => request is { Method: "PUT", Status: 201 } && request.Path.Contains("/blobs/uploads/", StringComparison.Ordinal))
-            .Select(request => request.Path[(request.Path.IndexOf("digest=", StringComparison.Ordinal) + 7)..].Split('&')[0])];
+    static List<string> Uploaded(IEnumerable<RegistryRequest> requests) => [.. requests.Select(request => request.UploadedBlob).OfType<string>()];
 }

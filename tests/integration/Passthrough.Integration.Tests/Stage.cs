@@ -74,7 +74,10 @@ public sealed class Stage : IAsyncLifetime
     /// <summary>Parameters of <c>image_archive</c> that save all images.</summary>
     public Dictionary<string, object?> SaveAll(string path) => new()
     {
-        ["state"] = "saved", ["path"] = path, ["images"] = Images.Keys.ToArray(), ["pull_from"] = PullFrom,
+        ["state"] = "saved",
+        ["path"] = path,
+        ["images"] = Images.Keys.ToArray(),
+        ["pull_from"] = PullFrom,
     };
 
     /// <summary>Saves all images.</summary>

@@ -1,0 +1,40 @@
+using System.Globalization;
+using System.Text;
+
+namespace Passthrough.Core.Ansible;
+
+/// <summary>What <c>--help</c> prints: the spec, readable.</summary>
+static class HelpText
+{
+    public static string Version => typeof(HelpText).Assembly.GetName().Version?.ToString(3) ?? "0";
+
+    public static string Of(ArgumentSpec spec)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"usage: {spec.ModuleName} [--check] [--diff] [-v] [@file.json] name=value …\n\n");
+        foreach (var argument in spec.Arguments)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  {argument.Name}{(argument.Aliases.IsEmpty ? "" : $" ({string.Join(", ", argument.Aliases)})")}\n      {Describe(argument)}\n");
+        }
+
+        text.Append("\nprints one JSON object; exit code 1 when it says failed. Secrets belong in the environment or in @file.\n");
+        return text.ToString();
+    }
+
+    static string Describe(Argument argument)
+    {
+        var parts = new List<string>
+        {
+            argument.Type == ArgumentType.List ? $"list of {ArgumentCoercion.NameOf(argument.Elements)}" : ArgumentCoercion.NameOf(argument.Type),
+        };
+        if (argument.Required)
+            parts.Add("required");
+        if (!argument.Choices.IsEmpty)
+            parts.Add($"one of {string.Join(", ", argument.Choices)}");
+        if (argument.Default is not null)
+            parts.Add($"default {(argument.Default is IEnumerable<string> items ? string.Join(",", items) : Convert.ToString(argument.Default, CultureInfo.InvariantCulture)!.ToLowerInvariant())}");
+        if (!argument.EnvironmentFallback.IsEmpty)
+            parts.Add($"or in the environment as {string.Join(", ", argument.EnvironmentFallback)}");
+        return string.Join("; ", parts);
+    }
+}

@@ -1,0 +1,11 @@
+using Passthrough.Core.Ansible;
+
+namespace Passthrough.Modules;
+
+/// <summary>Every module of the program: one line each. Names of executables, documentation checks and dispatch come from here.</summary>
+public static class ModuleTable
+{
+    public static IReadOnlyDictionary<string, Func<IAnsibleModule>> Modules { get; } = new Dictionary<string, Func<IAnsibleModule>>(StringComparer.Ordinal)
+    {
+    };
+}
