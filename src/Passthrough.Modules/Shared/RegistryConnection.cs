@@ -44,11 +44,19 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        return new RegistryConnection(endpoint, ReadOptions(arguments), new GivenCredential(endpoint.Authority, ReadCredential(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+        return new RegistryConnection(endpoint, ReadOptions(arguments), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
     }
 
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
+
+    /// <summary>All other registries, for modules that read from them.</summary>
+    /// <param name="context">Its authfile, proxy and patience are used; the target's own credentials and CA are not.</param>
+    /// <param name="pullFrom">Registry to the place asked in its stead.</param>
+    public static UpstreamStores OpenUpstreams(ModuleContext context, IEnumerable<KeyValuePair<string, string>> pullFrom) =>
+        new(pullFrom, ReadAuthFiles(context), ReadOptions(context.Arguments));
+
+    static AuthFiles ReadAuthFiles(ModuleContext context) => new(context.Arguments.Text("authfile"), context.Secrets.Add);
 
     static ConnectionOptions ReadOptions(ModuleArguments arguments)
     {
