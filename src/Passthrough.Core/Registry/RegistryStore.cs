@@ -45,7 +45,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             await EnsureSuccessAsync(response, call, token, image);
             var (type, length) = (response.Content.Headers.ContentType?.MediaType, response.Content.Headers.ContentLength);
             // The digest that was asked for needs nobody to tell it.
-            if (type is not null && length is not null && (image.Digest ?? ServerDigest(response)) is { } digest)
+            if (type is not null && IsManifest(type) && length > 0 && (image.Digest ?? ServerDigest(response)) is { } digest)
                 return new Descriptor(type, digest, length.Value);
             // Some registries answer HEAD without these (Artifactory behind some proxies): read it then.
             return (await ReadManifestAsync(image, token))?.Descriptor;
@@ -72,9 +72,11 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    static bool IsManifest(string type) => MediaTypes.IsManifest(type) || MediaTypes.IsSchema1(type);
+
     // Registries exist that serve manifests as plain JSON; the document says what it is.
     static string TypeOf(string served, byte[] bytes) =>
-        MediaTypes.IsManifest(served) || MediaTypes.IsSchema1(served) || Json.TryParseObject(System.Text.Encoding.UTF8.GetString(bytes)) is not { } json || json["mediaType"] is not JValue { Type: JTokenType.String } own
+        IsManifest(served) || Json.TryParseObject(System.Text.Encoding.UTF8.GetString(bytes)) is not { } json || json["mediaType"] is not JValue { Type: JTokenType.String } own
             ? served
             : (string)own!;
 

@@ -99,7 +99,12 @@ public sealed partial class RegistryStore
         catch (Exception) when (body?.SourceFault is { } fault)
         {
             // The bytes' own side failed; what HttpClient says about it is no help.
-            throw fault is IOException ? new PassingFault(new ModuleException(ErrorCodes.Connection, $"cannot {action}: {fault.Message}", "the place that the blob is read from broke off", fault)) : fault;
+            throw fault switch
+            {
+                ModuleException known when TransportError.MayPass(known) => new PassingFault(known),
+                IOException => new PassingFault(new ModuleException(ErrorCodes.Connection, $"cannot {action}: {fault.Message}", "the place that the blob is read from broke off", fault)),
+                _ => fault,
+            };
         }
         finally
         {

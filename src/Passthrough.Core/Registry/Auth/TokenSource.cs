@@ -78,7 +78,7 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
             if (!response.IsSuccessStatusCode)
             {
                 var fault = await RegistryError.FromAsync(response, $"{action} (token from {realm.Authority})", realm.Authority, Authorizer.Describe(credential), passwordIsGood: false, watchdog.Token);
-                throw Retry.MayPass(response.StatusCode) ? new PassingFault(fault, response.Headers.RetryAfter?.Delta) : fault;
+                throw Retry.MayPass(response.StatusCode) ? new PassingFault(fault, Retry.AskedPause(response, fault, time)) : fault;
             }
 
             var body = await BoundedBody.ReadAsync(response, MaxAnswerBytes, watchdog.Token);

@@ -65,7 +65,9 @@ sealed class RegistryClient : IDisposable
         using var watchdog = new Watchdog(Options.Timeout, Time, cancellation);
         var authority = response.RequestMessage?.RequestUri is { } asked && asked.Host != Endpoint.BaseUri.Host ? asked.Authority : Endpoint.Authority;
         var identity = authority == Endpoint.Authority ? authorizer.Identity(call.Repository) : null;
-        return await RegistryError.FromAsync(response, call.Action, authority, identity, authorizer.UsesTokenService, watchdog.Token);
+        var fault = await RegistryError.FromAsync(response, call.Action, authority, identity, authorizer.UsesTokenService, watchdog.Token);
+        cancellation.ThrowIfCancellationRequested();
+        return fault;
     }
 
     /// <summary>One attempt, with one fresh token more where the registry refuses the first.</summary>
@@ -88,7 +90,7 @@ sealed class RegistryClient : IDisposable
         using (response)
         {
             var fault = await FaultAsync(response, call, cancellation);
-            throw new PassingFault(fault, Retry.AskedPause(response, fault));
+            throw new PassingFault(fault, Retry.AskedPause(response, fault, Time));
         }
     }
 
@@ -105,7 +107,7 @@ sealed class RegistryClient : IDisposable
             if (Retry.MayPass(response.StatusCode))
             {
                 var fault = await FaultAsync(response, call, cancellation);
-                throw new PassingFault(fault, Retry.AskedPause(response, fault));
+                throw new PassingFault(fault, Retry.AskedPause(response, fault, Time));
             }
 
             if (response.StatusCode == HttpStatusCode.BadRequest && Endpoint.Scheme == "http")

@@ -108,18 +108,20 @@ static partial class RegistryError
 
     static async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
+        using var body = new MemoryStream();
         try
         {
             await using var stream = await response.Content.ReadAsStreamAsync(cancellation);
-            var bytes = new byte[MaxBodyBytes];
-            var count = await stream.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
-            return Encoding.UTF8.GetString(bytes, 0, count);
+            var buffer = new byte[8 * 1024];
+            while (body.Length < MaxBodyBytes && await stream.ReadAsync(buffer, cancellation) is var count && count > 0)
+                body.Write(buffer, 0, count);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException)
+        catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
         {
-            // The status says enough.
-            return "";
+            // The status, and what came until then, say enough.
         }
+
+        return Encoding.UTF8.GetString(body.GetBuffer(), 0, (int)body.Length);
     }
 
     [GeneratedRegex(@"<title[^>]*>(?<title>.*?)</title>", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]

@@ -17,14 +17,12 @@ sealed class Retry
     static readonly TimeSpan LongestAskedPause = TimeSpan.FromMinutes(10);
 
     readonly ResiliencePipeline pipeline;
-    readonly TimeProvider time;
     readonly Func<double> random;
 
     /// <param name="retries">How often at most, after the first attempt.</param>
     /// <param name="random">Gives numbers from 0 to 1, so that tests know the pauses.</param>
     public Retry(int retries, TimeProvider time, Func<double>? random = null)
     {
-        this.time = time;
         this.random = random ?? Random.Shared.NextDouble;
         var builder = new ResiliencePipelineBuilder { TimeProvider = time };
         if (retries > 0)
@@ -66,7 +64,7 @@ sealed class Retry
 
     /// <summary>The pause that Retry-After asks for; null where the answer has none.</summary>
     /// <exception cref="ModuleException">It is longer than anybody would wait; the message names the time.</exception>
-    public TimeSpan? AskedPause(HttpResponseMessage response, ModuleException fault)
+    public static TimeSpan? AskedPause(HttpResponseMessage response, ModuleException fault, TimeProvider time)
     {
         var header = response.Headers.RetryAfter;
         var pause = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
