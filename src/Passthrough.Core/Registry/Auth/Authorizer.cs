@@ -37,9 +37,10 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
         if (response.StatusCode != HttpStatusCode.Unauthorized || !response.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines))
             return false;
         var offered = Challenge.Parse(lines);
+        // The same password is not tried again because a realm is called otherwise: accounts get locked.
         // A token is narrower than a password: prefer it where both are offered.
         var chosen = offered.FirstOrDefault(one => one.IsBearer && one["realm"] is not null) ?? offered.FirstOrDefault(one => one.IsBasic);
-        var isNew = chosen is not null && (challenge is null || challenge.Scheme != chosen.Scheme || challenge["realm"] != chosen["realm"] || challenge["service"] != chosen["service"]);
+        var isNew = chosen is not null && (challenge is null || challenge.IsBearer != chosen.IsBearer || (chosen.IsBearer && (challenge["realm"] != chosen["realm"] || challenge["service"] != chosen["service"])));
         challenge = chosen ?? challenge;
         return isNew;
     }

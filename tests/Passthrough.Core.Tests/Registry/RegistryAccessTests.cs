@@ -1,0 +1,243 @@
+using System.Text;
+using System.Web;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+using Passthrough.Core.Registry.Auth;
+
+namespace Passthrough.Core.Tests.Registry;
+
+/// <summary>Who gets credentials, and who never does.</summary>
+public sealed class RegistryAccessTests : IAsyncLifetime
+{
+    static readonly Credential Bob = new() { Username = "bob", Password = "s3cret" };
+    static readonly string BobsBasic = "Basic " + Convert.ToBase64String("bob:s3cret"u8);
+    static readonly byte[] Bytes = "a blob"u8.ToArray();
+    static readonly Descriptor Blob = new("application/octet-stream", Digest.Sha256(Bytes), Bytes.Length);
+
+    ScriptedServer registry = null!;
+    ScriptedServer other = null!;
+
+    public async Task InitializeAsync() => (registry, other) = (await ScriptedServer.Start(), await ScriptedServer.Start());
+
+    public async Task DisposeAsync()
+    {
+        await registry.DisposeAsync();
+        await other.DisposeAsync();
+    }
+
+    sealed class Source(params (string Authority, Credential Credential)[] entries) : ICredentialSource
+    {
+        public Credential? Find(string authority, string repository) => entries.FirstOrDefault(entry => entry.Authority == authority).Credential;
+    }
+
+    RegistryStore Store(params (string Authority, Credential Credential)[] credentials) =>
+        new(new RegistryEndpoint("http", "127.0.0.1", registry.Port), new ConnectionOptions { Retries = 1 }, new Source(credentials), random: () => 0);
+
+    Reference Name => new(registry.Name, "mirror/app") { Tag = "v1" };
+
+    string Says(ModuleException fault) => fault.Message.Replace(registry.Name, "HOST", StringComparison.Ordinal).Replace(other.Name, "OTHER", StringComparison.Ordinal);
+
+    void WantBasic() => registry.Ping = context => ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", "Basic realm=\"a \\\"quoted\\\", realm\""));
+
+    void WantBearer(string realm) => registry.Ping = context => ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", $"Bearer realm=\"{realm}\",service=\"reg:1\""));
+
+    [Fact]
+    public async Task A_wrong_password_is_named_with_its_user()
+    {
+        WantBasic();
+        registry.Script = (context, _) => ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", "Basic realm=\"x\""));
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ResolveAsync(Name, default));
+
+        Assert.Equal("cannot look up HOST/mirror/app:v1: HOST refused user \"bob\": wrong user name or password (401 Unauthorized)", Says(fault));
+        Assert.Equal(ErrorCodes.Unauthorized, fault.Code);
+        Assert.Equal([BobsBasic], registry.Authorizations);
+    }
+
+    [Fact]
+    public async Task Missing_credentials_are_named_with_what_to_give()
+    {
+        WantBasic();
+        registry.Script = (context, _) => ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", "Basic realm=\"x\""));
+        using var store = Store();
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
+
+        Assert.Equal("cannot read the manifest of HOST/mirror/app:v1: HOST wants credentials and none were given (401 UNAUTHORIZED: authentication required)", Says(fault));
+        Assert.Equal($"give username and password, or an authfile with an entry for {registry.Name}", fault.Hint);
+    }
+
+    [Fact]
+    public async Task A_token_is_got_once_for_each_set_of_scopes_and_anew_when_it_is_refused()
+    {
+        WantBearer(new Uri(registry.Address, "/token?static=1").ToString());
+        var tokens = 0;
+        registry.Script = (context, _) =>
+            context.Request.Path == "/token" ? ScriptedServer.Answer(context, 200, $$"""{"access_token": "t{{++tokens}}", "expires_in": 300}""")
+            : context.Request.Headers.Authorization == "Bearer t1" && tokens == 1 && context.Request.Path.Value!.Contains("/second", StringComparison.Ordinal) ? ScriptedServer.Answer(context, 401, "")
+            : ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
+        using var store = Store((registry.Name, Bob));
+
+        await store.ReadManifestAsync(Name, default);
+        await store.ReadManifestAsync(Name, default);
+        await store.ReadManifestAsync(Name.WithTag("second"), default);
+
+        Assert.Equal(
+            ["GET /token?static=1&account=bob&service=reg%3A1&scope=repository%3Amirror%2Fapp%3Apull", "GET /v2/mirror/app/manifests/v1", "GET /v2/mirror/app/manifests/v1",
+             "GET /v2/mirror/app/manifests/second", "GET /token?static=1&account=bob&service=reg%3A1&scope=repository%3Amirror%2Fapp%3Apull", "GET /v2/mirror/app/manifests/second"],
+            registry.Requests);
+        Assert.Equal([BobsBasic, "Bearer t1", "Bearer t1", "Bearer t1", BobsBasic, "Bearer t2"], registry.Authorizations);
+    }
+
+    [Fact]
+    public async Task A_registry_that_refuses_every_token_is_asked_twice_and_no_more()
+    {
+        WantBearer(new Uri(registry.Address, "/token").ToString());
+        registry.Script = (context, _) => context.Request.Path == "/token"
+            ? ScriptedServer.Answer(context, 200, """{"token": "t"}""")
+            : ScriptedServer.Error(context, 401, "UNAUTHORIZED", "access to the requested resource is not authorized");
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
+
+        Assert.Equal("cannot read the manifest of HOST/mirror/app:v1: HOST does not let user \"bob\" (401 UNAUTHORIZED: access to the requested resource is not authorized)", Says(fault));
+        Assert.Equal(2, registry.Requests.Count(request => request.Contains("/manifests/", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_token_service_that_refuses_the_password_is_named()
+    {
+        WantBearer(new Uri(registry.Address, "/token").ToString());
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 401, """{"details": "incorrect username or password"}""");
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.CheckCredentialsAsync(Name, default));
+
+        Assert.Equal("cannot log in to HOST (token from HOST): HOST refused user \"bob\": wrong user name or password (401 Unauthorized: incorrect username or password)", Says(fault));
+    }
+
+    [Fact]
+    public async Task Credentials_are_not_sent_to_a_token_service_of_somebody_else()
+    {
+        WantBearer(new Uri($"http://localhost:{other.Port}/token").ToString());
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
+
+        Assert.Equal($"cannot read the manifest of HOST/mirror/app:v1: HOST names localhost:{other.Port} as its token service, which is not of its domain, so the credentials were not sent there", Says(fault));
+        Assert.Equal($"if that is right, add an entry for localhost:{other.Port} to the auth file and pass it in authfile", fault.Hint);
+        Assert.Empty(other.Requests);
+    }
+
+    [Fact]
+    public async Task A_token_service_of_somebody_else_is_sent_its_own_credentials()
+    {
+        WantBearer($"http://localhost:{other.Port}/token");
+        other.Script = (context, _) => ScriptedServer.Answer(context, 200, """{"token": "t"}""");
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
+        using var store = Store((registry.Name, Bob), ($"localhost:{other.Port}", new Credential { Username = "ann", Password = "x" }));
+
+        await store.ReadManifestAsync(Name, default);
+
+        Assert.Equal(["Basic " + Convert.ToBase64String("ann:x"u8)], other.Authorizations);
+    }
+
+    [Fact]
+    public async Task An_identity_token_goes_in_a_form()
+    {
+        WantBearer(new Uri(registry.Address, "/token").ToString());
+        var form = "";
+        registry.Script = async (context, _) =>
+        {
+            if (context.Request.Path == "/token")
+            {
+                using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
+                form = await reader.ReadToEndAsync();
+            }
+
+            await ScriptedServer.Answer(context, 200, """{"access_token": "t", "expires_in": "60"}""", MediaTypes.OciManifest);
+        };
+        using var store = Store((registry.Name, new Credential { Username = "<token>", Password = "", Token = "refresh me", IsIdentityToken = true }));
+
+        await store.ReadManifestAsync(Name, default);
+
+        Assert.Equal("POST /token", registry.Requests[0]);
+        var fields = HttpUtility.ParseQueryString(form);
+        Assert.Equal(("refresh_token", "reg:1", "refresh me", "repository:mirror/app:pull"), (fields["grant_type"], fields["service"], fields["refresh_token"], fields["scope"]));
+    }
+
+    [Fact]
+    public async Task A_blob_elsewhere_is_got_without_credentials()
+    {
+        WantBasic();
+        other.Script = (context, _) => ScriptedServer.Answer(context, 200, "a blob", "application/octet-stream");
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 307, "", headers: ("Location", $"{other.Address}storage?signature=a%2Bb"));
+        using var store = Store((registry.Name, Bob), (other.Name, Bob));
+
+        await using var stream = await store.OpenBlobAsync(Name, Blob, 0, default);
+        using var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes);
+
+        Assert.Equal(Bytes, bytes.ToArray());
+        Assert.Equal([BobsBasic], registry.Authorizations);
+        Assert.Equal(["GET /storage?signature=a%2Bb"], other.Requests);
+        Assert.Equal(["-"], other.Authorizations);
+    }
+
+    [Fact]
+    public async Task An_upload_elsewhere_is_sent_without_credentials()
+    {
+        WantBasic();
+        other.Script = async (context, _) =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await ScriptedServer.Answer(context, 201, "");
+        };
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 202, "", headers: ("Location", $"{other.Address}upload?_state=1"));
+        using var store = Store((registry.Name, Bob));
+
+        await store.PutBlobAsync(Name, Blob, null, _ => Task.FromResult<Stream>(new MemoryStream(Bytes)), default);
+
+        Assert.Equal([BobsBasic], registry.Authorizations);
+        Assert.Equal([$"PUT /upload?_state=1&digest={Uri.EscapeDataString(Blob.Digest.ToString())}"], other.Requests);
+        Assert.Equal(["-"], other.Authorizations);
+    }
+
+    [Fact]
+    public async Task A_write_is_never_redirected()
+    {
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 308, "", headers: ("Location", $"{other.Address}v2/"));
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PutManifestAsync(Name, RawManifest.Of(MediaTypes.OciManifest, "{}"u8.ToArray()), default));
+
+        Assert.Equal("cannot push HOST/mirror/app:v1: HOST answered 308 Permanent Redirect to http://OTHER/v2/", Says(fault));
+        Assert.Empty(other.Requests);
+    }
+
+    [Fact]
+    public async Task The_place_that_stands_in_is_asked_with_its_own_credentials()
+    {
+        WantBasic();
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
+        using var stores = new UpstreamStores(
+            new Dictionary<string, string> { ["quay.io"] = $"http://{registry.Name}/quay/" },
+            new Source((registry.Name, Bob), ("quay.io", new Credential { Username = "original", Password = "secret" })), new ConnectionOptions { Retries = 0 });
+
+        Assert.NotNull(await stores.ReadManifestAsync(Reference.Parse("quay.io/team/app:v1"), default));
+
+        Assert.Equal(["GET /v2/quay/team/app/manifests/v1"], registry.Requests);
+        Assert.Equal([BobsBasic], registry.Authorizations);
+    }
+
+    [Theory]
+    [InlineData("quay.io/team", "https://x", "pull_from names \"quay.io/team\", which is no registry")]
+    [InlineData("quay.io", "ftp://x", "pull_from for quay.io: \"ftp://x\" cannot be used: the scheme is ftp")]
+    [InlineData("quay.io", "https://x/Team", "pull_from for quay.io: \"https://x/Team\" has the path \"Team\", which no repository can begin with")]
+    public void A_wrong_place_to_pull_from_is_named(string key, string value, string message)
+    {
+        var fault = Assert.Throws<ModuleException>(() => new UpstreamStores([new(key, value)], NoCredentials.Instance, new ConnectionOptions()));
+        Assert.Equal(message, fault.Message);
+    }
+}
