@@ -1,3 +1,4 @@
+using Passthrough.Core.Admin;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
@@ -80,6 +81,54 @@ public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
         Assert.Null(await store.ReadManifestAsync(Name("mirror/none"), default));
         Assert.Empty(await store.ListTagsAsync(Name("mirror/none"), default));
         Assert.False(await store.HasBlobAsync(Name("mirror/none"), Image.AllBlobs.First().Descriptor, default));
+    }
+
+    [Fact]
+    public async Task The_administration_tells_health_credentials_and_the_right_to_write()
+    {
+        using var store = Store();
+        var admin = RegistryProducts.Get("distribution").Admin(store);
+
+        Assert.Equal("healthy", (await admin.HealthAsync(default)).Status);
+        Assert.True(await admin.CheckCredentialsAsync(Name("mirror/app"), default));
+        var mark = await registry.Mark();
+        await admin.CheckWritableAsync(Name("mirror/passthrough-probe", null), default);
+        Assert.Equal([("POST", 202), ("DELETE", 204)], (await registry.Requests(mark)).Select(request => (request.Method, request.Status)));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_refused_and_sent_once()
+    {
+        using var store = Store(password: "wrong");
+        var mark = await registry.Mark();
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.CheckCredentialsAsync(Name("mirror/app"), default));
+
+        Assert.Equal($"cannot log in to {registry.Name}: {registry.Name} refused user \"bob\": wrong user name or password (401 UNAUTHORIZED: authentication required)", fault.Message);
+        Assert.Equal("UNAUTHORIZED", fault.Code);
+        Assert.Equal(2, (await registry.Requests(mark)).Count);
+    }
+
+    [Fact]
+    public async Task Plain_http_to_its_tls_port_is_recognised()
+    {
+        using var store = new RegistryStore(new RegistryEndpoint("http", "127.0.0.1", registry.Port), new ConnectionOptions { Retries = 0 }, NoCredentials.Instance);
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PingAsync(default));
+
+        Assert.Equal(($"cannot reach the registry http://{registry.Name}: {registry.Name} speaks TLS, and scheme is http", "set scheme: https", ErrorCodes.Tls), (fault.Message, fault.Hint, fault.Code));
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_down_is_reached_when_it_is_back()
+    {
+        await registry.Stop();
+        using var store = Store(change: options => options with { Retries = 20 });
+
+        var ping = store.PingAsync(default);
+        await registry.Restart();
+
+        Assert.True(await ping);
     }
 
     static async Task<byte[]> ReadAll(RegistryStore store, Reference name, BuiltBlob blob, long offset)

@@ -43,7 +43,7 @@ static class TransportError
             _ => socket.Message,
         };
         var hint = socket?.SocketErrorCode == SocketError.ConnectionRefused ? "start the registry, or correct registry_host and registry_port"
-            : socket is null && scheme == "http" ? "check whether the registry wants https, and the network and proxies between"
+            : scheme == "http" && socket?.SocketErrorCode is null or SocketError.ConnectionReset ? "set scheme: https if the registry speaks TLS; otherwise check the network and proxies between"
             : "check the network, firewalls and proxies between this host and the registry";
         return new ModuleException(ErrorCodes.Connection, $"cannot {action}: {where}: {why}", hint, e);
     }
