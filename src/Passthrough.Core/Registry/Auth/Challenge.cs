@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Passthrough.Core.Registry.Auth;
 
 /// <summary>One challenge of a <c>WWW-Authenticate</c> header (RFC 9110 11.6.1): a scheme with parameters. Several may stand in one header line.</summary>
@@ -74,7 +76,7 @@ sealed record Challenge(string Scheme, IReadOnlyDictionary<string, string> Param
         {
             if (at >= text.Length || text[at] != '"')
                 return Word();
-            var value = new System.Text.StringBuilder();
+            var value = new StringBuilder();
             for (at++; at < text.Length && text[at] != '"'; at++)
             {
                 if (text[at] == '\\' && at + 1 < text.Length)
@@ -82,7 +84,7 @@ sealed record Challenge(string Scheme, IReadOnlyDictionary<string, string> Param
                 value.Append(text[at]);
             }
 
-            at++;
+            at = Math.Min(at + 1, text.Length);
             return value.ToString();
         }
     }
