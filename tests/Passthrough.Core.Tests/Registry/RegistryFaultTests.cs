@@ -258,6 +258,20 @@ public sealed class RegistryFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_body_that_is_too_large_for_a_proxy_is_told_so()
+    {
+        var large = new byte[20_000_000];
+        server.Script = (context, _) => context.Request.Method == "POST"
+            ? ScriptedServer.Answer(context, 202, "", headers: ("Location", "/upload/1"))
+            : ScriptedServer.Answer(context, 413, "<html><head><title>413 Request Entity Too Large</title></head></html>", "text/html");
+
+        var fault = await Fails(store => store.PutBlobAsync(Name, new Descriptor("x/y", Digest.Sha256(large), large.Length), null, _ => Task.FromResult<Stream>(new MemoryStream(large)), default));
+
+        Assert.Equal($"cannot upload blob {Digest.Sha256(large)} to HOST/mirror/app: HOST answered 413 Payload Too Large: page \"413 Request Entity Too Large\"", Says(fault));
+        Assert.Equal("raise the limit of the registry or of the proxy before it", fault.Hint);
+    }
+
+    [Fact]
     public async Task A_registry_that_does_not_answer_is_left_after_the_timeout()
     {
         server.Script = (context, _) => Task.Delay(Timeout.Infinite, context.RequestAborted);

@@ -124,6 +124,24 @@ public sealed class RegistryTlsTests : IDisposable
     }
 
     [Fact]
+    public async Task A_client_certificate_is_shown_to_a_server_that_wants_one()
+    {
+        await using var server = await ScriptedServer.Start(Server(root), wantsClientCertificate: true);
+        using var client = Server(root, "client");
+        var (certificate, key) = (Pem(client), folder.Write("client.key", client.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()));
+        var options = new ConnectionOptions { CaPath = Pem(root), Retries = 0 };
+        var endpoint = new RegistryEndpoint("https", "127.0.0.1", server.Port);
+
+        using (var store = new RegistryStore(endpoint, options with { ClientCertificate = certificate, ClientKey = key }, NoCredentials.Instance))
+            Assert.True(await store.PingAsync(default));
+        using (var store = new RegistryStore(endpoint, options, NoCredentials.Instance))
+            Assert.Contains((await Assert.ThrowsAsync<ModuleException>(() => store.PingAsync(default))).Code, new[] { ErrorCodes.Tls, ErrorCodes.Connection });
+
+        var fault = Assert.Throws<ModuleException>(() => new RegistryStore(endpoint, options with { ClientCertificate = certificate, ClientKey = Pem(root) }, NoCredentials.Instance));
+        Assert.StartsWith($"client_cert {certificate} and client_key ", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_wrong_scheme_is_recognised_both_ways()
     {
         await using var plain = await ScriptedServer.Start();

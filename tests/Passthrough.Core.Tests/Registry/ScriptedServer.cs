@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -42,7 +43,7 @@ sealed class ScriptedServer : IAsyncDisposable
     /// <summary>What every other request is answered, by the number of the request from 0 on.</summary>
     public Func<HttpContext, int, Task> Script { get; set; } = (context, _) => Answer(context, 404, """{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}""");
 
-    public static async Task<ScriptedServer> Start(X509Certificate2? certificate = null)
+    public static async Task<ScriptedServer> Start(X509Certificate2? certificate = null, bool wantsClientCertificate = false)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -53,7 +54,11 @@ sealed class ScriptedServer : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, 0, listen =>
             {
                 if (certificate is not null)
-                    listen.UseHttps(certificate);
+                    listen.UseHttps(certificate, https =>
+                    {
+                        https.ClientCertificateMode = wantsClientCertificate ? ClientCertificateMode.RequireCertificate : ClientCertificateMode.NoCertificate;
+                        https.AllowAnyClientCertificate();
+                    });
             });
         });
         var application = builder.Build();
