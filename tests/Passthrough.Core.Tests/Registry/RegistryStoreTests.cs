@@ -72,6 +72,33 @@ public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
         Assert.Equal(layer.Bytes, await ReadAll(store, Name("mirror/other"), layer, 0));
     }
 
+    [Theory]
+    [InlineData(UploadForm.PostThenPut)]
+    [InlineData(UploadForm.PostPatchPut)]
+    public async Task Many_images_are_copied_at_once_and_a_second_copy_writes_nothing(UploadForm form)
+    {
+        var source = new MemoryRegistry();
+        var shared = ImageBuilder.Layer("shared", 500_000);
+        var images = Enumerable.Range(0, 6).ToDictionary(i => Reference.Parse($"quay.io/team/app{i}:v1"), i => ImageBuilder.MultiArch($"app{i}", [shared], docker: i % 2 == 0));
+        foreach (var (name, image) in images)
+            source.Add(image, name.ToString());
+        var items = images.Select(image => new CopyItem(image.Key, image.Value.Manifest.Descriptor, Name($"mirror/quay.io/{image.Key.Repository}"))).ToList();
+        using var store = Store(upload: form);
+
+        var report = await new ImageCopier(source, store, new CopyOptions { SourceName = "memory" }, new TransferProgress()).CopyAsync(items, default);
+
+        Assert.All(report.Outcomes, outcome => Assert.Equal((CopyStatus.Loaded, null), (outcome.Status, outcome.Error?.Message)));
+        foreach (var item in items)
+            Assert.Equal(item.Root, await store.ResolveAsync(item.Target, default));
+        var requests = await registry.Requests();
+        Assert.Equal(images.Values.SelectMany(image => image.AllBlobs).DistinctBy(blob => blob.Digest).Count(), requests.Count(request => request.Method == "PUT" && request.Path.Contains("/uploads/", StringComparison.Ordinal)));
+
+        var mark = await registry.Mark();
+        await new ImageCopier(source, store, new CopyOptions { SourceName = "memory" }, new TransferProgress()).CopyAsync(items, default);
+        Assert.Equal(items.Count, (await registry.Requests(mark)).Count);
+        Assert.Empty(await registry.Writes(mark));
+    }
+
     [Fact]
     public async Task What_is_not_there_is_no_fault()
     {
