@@ -25,7 +25,8 @@ static class TransportError
             HttpRequestError.NameResolutionError => new(ErrorCodes.NameResolution, $"cannot {action}: the name {address.Host} does not resolve", "correct registry_host, or add the name to DNS or /etc/hosts of the host that runs the module", e),
             HttpRequestError.SecureConnectionError => Tls(e, action, where),
             HttpRequestError.ProxyTunnelError => new(ErrorCodes.Connection, $"cannot {action}: the proxy does not connect to {where}: {Root(e).Message}", "correct HTTPS_PROXY, add the registry to NO_PROXY, or set use_proxy: false", e),
-            HttpRequestError.InvalidResponse => new(ErrorCodes.NotARegistry, $"cannot {action}: {where} does not speak HTTP{(address.Scheme == "http" ? "; perhaps it wants https" : "")}", address.Scheme == "http" ? "set scheme: https, or correct registry_port" : "correct registry_port", e),
+            // Over HTTP/2 a connection that ends before the first frame is called an invalid response, too.
+            HttpRequestError.InvalidResponse when !BrokeOff(e) => new(ErrorCodes.NotARegistry, $"cannot {action}: {where} does not speak HTTP{(address.Scheme == "http" ? "; perhaps it wants https" : "")}", address.Scheme == "http" ? "set scheme: https, or correct registry_port" : "correct registry_port", e),
             _ => Connection(e, action, where, address.Scheme),
         };
     }
@@ -44,6 +45,7 @@ static class TransportError
         };
         var hint = socket?.SocketErrorCode == SocketError.ConnectionRefused ? "start the registry, or correct registry_host and registry_port"
             : scheme == "http" && socket?.SocketErrorCode is null or SocketError.ConnectionReset ? "set scheme: https if the registry speaks TLS; otherwise check the network and proxies between"
+            : socket is null ? "check the network and proxies between; a server that wants a client certificate (client_cert) ends connections like this"
             : "check the network, firewalls and proxies between this host and the registry";
         return new ModuleException(ErrorCodes.Connection, $"cannot {action}: {where}: {why}", hint, e);
     }
@@ -57,6 +59,17 @@ static class TransportError
         if (Socket(e) is not null || root is IOException)
             return new ModuleException(ErrorCodes.Connection, $"cannot {action}: {where}: the connection broke off during the TLS handshake", "check that the port is the registry's, and the network between", e);
         return new ModuleException(ErrorCodes.Tls, $"cannot {action}: the TLS handshake with {where} failed: {FirstLine(root)}", "check scheme, client_cert and the TLS versions of the registry", e);
+    }
+
+    static bool BrokeOff(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
+        {
+            if (e is SocketException or HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded })
+                return true;
+        }
+
+        return false;
     }
 
     static string FirstLine(Exception e) => e.Message.Split('\n', 2)[0].Trim().TrimEnd('.');
