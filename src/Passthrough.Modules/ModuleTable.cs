@@ -1,4 +1,5 @@
 using Passthrough.Core.Ansible;
+using Passthrough.Modules.RegistryAuth;
 
 namespace Passthrough.Modules;
 
@@ -7,5 +8,6 @@ public static class ModuleTable
 {
     public static IReadOnlyDictionary<string, Func<IAnsibleModule>> Modules { get; } = new Dictionary<string, Func<IAnsibleModule>>(StringComparer.Ordinal)
     {
+        ["registry_auth"] = () => new RegistryAuthModule(),
     };
 }

@@ -79,7 +79,7 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
 
     static long ToNumber(JToken value) => value switch
     {
-        JValue { Value: long number } => number,
+        JValue { Value: long or int } number => (long)number,
         JValue { Value: string text } when long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
         _ => throw new FormatException($"{PythonType(value)} cannot be converted to an int"),
     };

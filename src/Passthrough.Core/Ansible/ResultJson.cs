@@ -65,7 +65,8 @@ static class ResultJson
 
     static void AddIfAny(JObject json, string name, JToken? value)
     {
-        if (value is { Type: not JTokenType.Null })
+        // A null string or number becomes a JValue without a value.
+        if (value is not (null or JValue { Value: null }))
             json[name] = value;
     }
 }

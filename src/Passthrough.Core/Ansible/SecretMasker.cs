@@ -64,7 +64,7 @@ public sealed class SecretMasker
     {
         JObject json => new JObject(json.Properties().Select(p => (Name: Mask(p.Name), p.Value)).DistinctBy(p => p.Name).Select(p => new JProperty(p.Name, Mask(p.Value)))),
         JArray items => new JArray(items.Select(Mask)),
-        JValue { Type: JTokenType.String } text => new JValue(Mask((string)text!)),
+        JValue { Value: string text } => new JValue(Mask(text)),
         JValue { Type: JTokenType.Integer or JTokenType.Float } number when IsSecret(number.ToString(System.Globalization.CultureInfo.InvariantCulture)) => new JValue(WholeValue),
         _ => value.DeepClone(),
     };
