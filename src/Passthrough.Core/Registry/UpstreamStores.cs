@@ -22,7 +22,14 @@ public sealed class UpstreamStores : IImageStore, IDisposable
     /// <exception cref="ModuleException">An entry of <paramref name="pullFrom"/> is no place.</exception>
     public UpstreamStores(IEnumerable<KeyValuePair<string, string>> pullFrom, ICredentialSource credentials, ConnectionOptions options, TimeProvider? time = null)
     {
-        this.pullFrom = pullFrom.ToDictionary(entry => PullSource.Registry(entry.Key), entry => PullSource.Parse(entry.Key, entry.Value), StringComparer.OrdinalIgnoreCase);
+        this.pullFrom = new(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, place) in pullFrom)
+        {
+            var registry = PullSource.Registry(key);
+            if (!this.pullFrom.TryAdd(registry, PullSource.Parse(key, place)))
+                throw new ModuleException(ErrorCodes.InvalidArgument, $"pull_from names {registry} twice", "name each registry once; docker.io, index.docker.io and registry-1.docker.io are one");
+        }
+
         this.credentials = credentials;
         this.options = options with { CaPath = null, TrustedCertificates = [], ClientCertificate = null, ClientKey = null, ValidateCertificates = true };
         this.time = time;
