@@ -74,8 +74,7 @@ public sealed class UpstreamStores : IImageStore, IDisposable
     {
         // Names say docker.io; the registry answers elsewhere. Certificates and credentials are looked up under the name.
         var isDockerHub = endpoint is { Host: "docker.io", Port: null };
-        var certificates = CertsDirectory.Find(CertsDirectory.Bases(Environment.GetEnvironmentVariable), endpoint.Authority);
-        var own = options with { TrustedCertificates = certificates.Authorities, ClientCertificate = certificates.ClientCertificate, ClientKey = certificates.ClientKey };
+        var own = options.WithCertificatesOf(endpoint);
         return new RegistryStore(isDockerHub ? endpoint with { Host = "registry-1.docker.io" } : endpoint, own, isDockerHub ? new Renamed(credentials) : credentials, time: time);
     }
 
