@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography.X509Certificates;
+using Passthrough.Core.Registry.Auth;
 
 namespace Passthrough.Core.Registry;
 
@@ -33,4 +34,19 @@ public sealed record ConnectionOptions
 
     /// <summary>How often a request that failed for a reason that may pass is sent again.</summary>
     public int Retries { get; init; } = 5;
+
+    /// <summary>Told every token that a token service gives, so that it can be masked; null where nobody prints.</summary>
+    public Action<string?>? OnSecret { get; init; }
+
+    /// <summary>The same with what podman's and docker's certs.d folders of this host hold for a registry; what was given in files of its own wins over all of it.</summary>
+    /// <exception cref="ModuleException">The registry's folder holds a client certificate without its key, or the reverse.</exception>
+    public ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint) => WithCertificatesOf(endpoint, Environment.GetEnvironmentVariable);
+
+    internal ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint, Func<string, string?> environment)
+    {
+        if (CaPath is not null || ClientCertificate is not null || endpoint.Scheme != Uri.UriSchemeHttps)
+            return this;
+        var certificates = CertsDirectory.Find(CertsDirectory.Bases(environment), endpoint.Authority);
+        return this with { TrustedCertificates = certificates.Authorities, ClientCertificate = certificates.ClientCertificate, ClientKey = certificates.ClientKey };
+    }
 }

@@ -42,6 +42,9 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         {
             if (response.StatusCode == HttpStatusCode.NotFound)
                 return null;
+            // Some registries and proxies know no HEAD; and a refusal of GET comes with the registry's words. A wrong password is not sent twice.
+            if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotAcceptable or HttpStatusCode.NotImplemented)
+                return (await ReadManifestAsync(image, token))?.Descriptor;
             await EnsureSuccessAsync(response, call, token, image);
             var (type, length) = (response.Content.Headers.ContentType?.MediaType, response.Content.Headers.ContentLength);
             // The digest that was asked for needs nobody to tell it.
@@ -94,7 +97,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
 
     public async Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
     {
-        var call = Pull(HttpMethod.Get, repository, $"blobs/{blob.Digest}", $"read blob {blob.Digest} of {repository.Name}") with { Offset = offset };
+        var call = Pull(HttpMethod.Get, repository, $"blobs/{blob.Digest}", $"read blob {blob.Digest} of {repository.Name}") with { Offset = offset, ReadsBlob = true };
         var response = await client.SendAsync(call, cancellation);
         try
         {
@@ -109,7 +112,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             // A server may ignore Range and send all of it, or answer with another part than was asked for.
             if (offset > 0 && response.StatusCode != HttpStatusCode.PartialContent)
                 await stream.SkipAsync(offset, cancellation);
-            else if (offset > 0 && response.Content.Headers.NonValidated["Content-Range"].ToString() is var range && !range.StartsWith($"bytes {offset}-", StringComparison.Ordinal))
+            else if (offset > 0 && ContentRange(response) is var range && !range.StartsWith($"bytes {offset}-", StringComparison.Ordinal))
                 throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered with the range \"{range}\" instead of the bytes from {offset} on", "a proxy or the registry's storage damages ranges") { Blob = blob.Digest.ToString() };
             return stream;
         }
@@ -199,6 +202,9 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         return new Uri(Endpoint.BaseUri, address.PathAndQuery);
     }
 
+    static string ContentRange(HttpResponseMessage response) =>
+        response.Content.Headers.NonValidated.TryGetValues("Content-Range", out var values) ? values.ToString() : "";
+
     static Digest? ServerDigest(HttpResponseMessage response) =>
         response.Headers.TryGetValues("Docker-Content-Digest", out var values) && Digest.TryParse(values.FirstOrDefault(), out var digest) ? digest : null;
 
@@ -213,7 +219,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     static string Wanted(Reference image) => image.Digest?.ToString() ?? image.Tag ?? "latest";
 
     RegistryCall Pull(HttpMethod method, Reference repository, string path, string action) =>
-        new(method, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/{path}")) { Action = action, Repository = repository.Repository, Scopes = [$"repository:{repository.Repository}:pull"] };
+        new(method, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/{path}")) { Action = action, Repository = repository.Repository, Scopes = [$"repository:{repository.Repository}:pull"], MayBeRedirected = true };
 
     static RegistryCall Push(HttpMethod method, Reference repository, Uri address, string action) =>
         new(method, address) { Action = action, Repository = repository.Repository, Scopes = [$"repository:{repository.Repository}:pull,push"] };

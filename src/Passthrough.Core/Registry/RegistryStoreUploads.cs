@@ -44,7 +44,7 @@ public sealed partial class RegistryStore
             {
                 HttpStatusCode.Created => (true, null),
                 // Not mounted, but an upload was begun: use it.
-                HttpStatusCode.Accepted => (false, Location(response, call.Address)),
+                HttpStatusCode.Accepted => (false, Location(response, call.Address, action)),
                 // No right to read the other repository, or no mounts at all: the upload itself will tell what is wrong, if anything is.
                 _ => (false, null),
             }), cancellation);
@@ -73,7 +73,7 @@ public sealed partial class RegistryStore
         var call = Push(HttpMethod.Post, repository, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/blobs/uploads/"), action);
         using var response = isOneAttempt ? await client.AttemptAsync(call, cancellation) : await client.SendAsync(call, cancellation);
         await EnsureSuccessAsync(response, call, cancellation, blob: blob);
-        return Location(response, call.Address)
+        return Location(response, call.Address, action)
             ?? throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {action}: {Endpoint.Authority} began an upload without saying where (no Location)", "a proxy before the registry removes headers") { HttpStatus = (int)response.StatusCode };
     }
 
@@ -89,12 +89,18 @@ public sealed partial class RegistryStore
         };
         try
         {
-            using var response = await client.AttemptAsync(call, cancellation, watchdog);
+            using var response = await SendAsync(call, watchdog, cancellation);
+            var next = Location(response, location, action) ?? location;
             if (body!.Sent is { } sent && sent != blob.Digest)
+            {
+                if (patches || !response.IsSuccessStatusCode)
+                    await CancelAsync(next, repository, action, cancellation);
                 throw Damaged(blob, sent, action);
+            }
+
             await EnsureUploadedAsync(response, call, blob, cancellation);
             if (patches)
-                await FinishAsync(Location(response, location) ?? location, repository, blob, action, watchdog, cancellation);
+                await FinishAsync(next, repository, blob, action, watchdog, cancellation);
         }
         catch (Exception) when (body?.SourceFault is { } fault)
         {
@@ -116,9 +122,41 @@ public sealed partial class RegistryStore
     {
         var call = Push(HttpMethod.Put, repository, WithDigest(location, blob), action) with { Body = () => new ByteArrayContent([]) };
         watchdog.Allow(client.Options.AnswerTimeout);
-        using var response = await client.AttemptAsync(call, cancellation, watchdog);
+        using var response = await SendAsync(call, watchdog, cancellation);
         await EnsureUploadedAsync(response, call, blob, cancellation);
     }
+
+    // One attempt and no complaint: a registry that does not let us cancel forgets uploads after a while.
+    async Task CancelAsync(Uri session, Reference repository, string action, CancellationToken cancellation)
+    {
+        try
+        {
+            using var response = await client.AttemptAsync(Push(HttpMethod.Delete, repository, session, action), cancellation);
+        }
+        catch (Exception e) when (e is ModuleException or PassingFault)
+        {
+        }
+    }
+
+    // What fails at an address that the registry itself gave is not mended by the user's registry_host being reachable.
+    async Task<HttpResponseMessage> SendAsync(RegistryCall call, Watchdog watchdog, CancellationToken cancellation)
+    {
+        try
+        {
+            return await client.AttemptAsync(call, cancellation, watchdog);
+        }
+        catch (ModuleException e) when (!client.IsOwn(call.Address))
+        {
+            throw Elsewhere(e, call.Address);
+        }
+        catch (PassingFault e) when (!client.IsOwn(call.Address))
+        {
+            throw new PassingFault(Elsewhere(e.Fault, call.Address), e.RetryAfter);
+        }
+    }
+
+    ModuleException Elsewhere(ModuleException fault, Uri address) =>
+        new(fault.Code, fault.Message, $"{Endpoint.Authority} sends uploads to {address.Authority}, which gets no credentials: use that name for the registry, or correct it in the registry's configuration (Quay: SERVER_HOSTNAME, Harbor: external_url, distribution: http.host)", fault) { HttpStatus = fault.HttpStatus, Blob = fault.Blob };
 
     // A token may have run out while a long body was sent, and a session may be lost with the server's node: both are begun again.
     async Task EnsureUploadedAsync(HttpResponseMessage response, RegistryCall call, Descriptor blob, CancellationToken cancellation)
@@ -127,6 +165,9 @@ public sealed partial class RegistryStore
             return;
         var fault = await client.FaultAsync(response, call, cancellation);
         var described = new ModuleException(fault.Code, fault.Message, fault.Hint) { HttpStatus = fault.HttpStatus, Blob = blob.Digest.ToString() };
+        // It goes without credentials, so that no repetition of a long body helps.
+        if (!client.IsOwn(call.Address) && response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+            throw Elsewhere(described, call.Address);
         throw response.StatusCode == HttpStatusCode.Unauthorized || fault.Code is "BLOB_UPLOAD_UNKNOWN" or "BLOB_UPLOAD_INVALID" ? new PassingFault(described) : described;
     }
 
@@ -136,14 +177,17 @@ public sealed partial class RegistryStore
     /// <summary>
     /// Where the upload goes on; null where the answer does not say. A registry behind a proxy that ends TLS often says http for its own https address.
     /// </summary>
-    Uri? Location(HttpResponseMessage response, Uri asked)
+    /// <exception cref="ModuleException">It goes on at another host, unencrypted.</exception>
+    Uri? Location(HttpResponseMessage response, Uri asked, string action)
     {
         if (response.Headers.Location is not { } location)
             return null;
         var address = new Uri(asked, location);
-        return address.Scheme == "http" && Endpoint.Scheme == "https" && address.Host.Equals(Endpoint.BaseUri.Host, StringComparison.OrdinalIgnoreCase)
+        if (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Endpoint.Scheme)
+            return address;
+        return address.Scheme == Uri.UriSchemeHttp && address.Host.Equals(Endpoint.BaseUri.Host, StringComparison.OrdinalIgnoreCase)
             ? new Uri(Endpoint.BaseUri, address.PathAndQuery)
-            : address;
+            : throw new ModuleException(ErrorCodes.Tls, $"cannot {action}: {Endpoint.Authority} sends uploads to {address.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped)}, which is not encrypted", "correct the name that the registry gives itself (Quay: SERVER_HOSTNAME, Harbor: external_url, distribution: http.host)");
     }
 
     // The query is the server's state and stays as it is, byte for byte.

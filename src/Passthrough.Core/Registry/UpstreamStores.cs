@@ -22,7 +22,14 @@ public sealed class UpstreamStores : IImageStore, IDisposable
     /// <exception cref="ModuleException">An entry of <paramref name="pullFrom"/> is no place.</exception>
     public UpstreamStores(IEnumerable<KeyValuePair<string, string>> pullFrom, ICredentialSource credentials, ConnectionOptions options, TimeProvider? time = null)
     {
-        this.pullFrom = pullFrom.ToDictionary(entry => PullSource.Registry(entry.Key), entry => PullSource.Parse(entry.Key, entry.Value), StringComparer.OrdinalIgnoreCase);
+        this.pullFrom = new(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, place) in pullFrom)
+        {
+            var registry = PullSource.Registry(key);
+            if (!this.pullFrom.TryAdd(registry, PullSource.Parse(key, place)))
+                throw new ModuleException(ErrorCodes.InvalidArgument, $"pull_from names {registry} twice", "name each registry once; docker.io, index.docker.io and registry-1.docker.io are one");
+        }
+
         this.credentials = credentials;
         this.options = options with { CaPath = null, TrustedCertificates = [], ClientCertificate = null, ClientKey = null, ValidateCertificates = true };
         this.time = time;
@@ -67,8 +74,7 @@ public sealed class UpstreamStores : IImageStore, IDisposable
     {
         // Names say docker.io; the registry answers elsewhere. Certificates and credentials are looked up under the name.
         var isDockerHub = endpoint is { Host: "docker.io", Port: null };
-        var certificates = CertsDirectory.Find(CertsDirectory.Bases(Environment.GetEnvironmentVariable), endpoint.Authority);
-        var own = options with { TrustedCertificates = certificates.Authorities, ClientCertificate = certificates.ClientCertificate, ClientKey = certificates.ClientKey };
+        var own = options.WithCertificatesOf(endpoint);
         return new RegistryStore(isDockerHub ? endpoint with { Host = "registry-1.docker.io" } : endpoint, own, isDockerHub ? new Renamed(credentials) : credentials, time: time);
     }
 

@@ -44,7 +44,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        return new RegistryConnection(endpoint, ReadOptions(arguments), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
     }
 
     /// <summary>Connects; the caller disposes of it.</summary>
@@ -54,42 +54,46 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <param name="context">Its authfile, proxy and patience are used; the target's own credentials and CA are not.</param>
     /// <param name="pullFrom">Registry to the place asked in its stead.</param>
     public static UpstreamStores OpenUpstreams(ModuleContext context, IEnumerable<KeyValuePair<string, string>> pullFrom) =>
-        new(pullFrom, ReadAuthFiles(context), ReadOptions(context.Arguments));
+        new(pullFrom, ReadAuthFiles(context), ReadOptions(context));
 
-    static AuthFiles ReadAuthFiles(ModuleContext context) => new(context.Arguments.Text("authfile"), context.Secrets.Add);
+    static AuthFiles ReadAuthFiles(ModuleContext context) => new(Filled(context.Arguments, "authfile"), context.Secrets.Add);
 
-    static ConnectionOptions ReadOptions(ModuleArguments arguments)
+    // Empty is what a template gives for a variable that was not filled: none.
+    static string? Filled(ModuleArguments arguments, string name) => arguments.Text(name) is { Length: > 0 } text ? text : null;
+
+    static ConnectionOptions ReadOptions(ModuleContext context)
     {
+        var arguments = context.Arguments;
         if (arguments.Number("timeout") is < 1 or > 3600)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"timeout {arguments.Number("timeout")} is not between 1 and 3600 seconds");
         if (arguments.Number("retries") is < 0 or > 100)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"retries {arguments.Number("retries")} is not between 0 and 100");
-        if (arguments.Text("client_key") is not null && arguments.Text("client_cert") is null)
+        if (Filled(arguments, "client_key") is not null && Filled(arguments, "client_cert") is null)
             throw new ModuleException(ErrorCodes.InvalidArgument, "client_key is given without client_cert", "give the certificate that belongs to the key");
         return new ConnectionOptions
         {
             ValidateCertificates = arguments.Flag("validate_certs"),
-            CaPath = arguments.Text("ca_path"),
-            ClientCertificate = arguments.Text("client_cert"),
-            ClientKey = arguments.Text("client_key"),
+            CaPath = Filled(arguments, "ca_path"),
+            ClientCertificate = Filled(arguments, "client_cert"),
+            ClientKey = Filled(arguments, "client_key"),
             UseProxy = arguments.Flag("use_proxy"),
             Timeout = TimeSpan.FromSeconds(arguments.Number("timeout") ?? 30),
             Retries = arguments.Number("retries") ?? 5,
+            OnSecret = context.Secrets.Add,
         };
     }
 
     static Credential? ReadCredential(ModuleContext context)
     {
-        var (username, password, token) = (context.Arguments.Text("username"), context.Arguments.Text("password"), context.Arguments.Text("token"));
+        var (username, password, token) = (Filled(context.Arguments, "username"), Filled(context.Arguments, "password"), Filled(context.Arguments, "token"));
         context.Secrets.Add(password);
         context.Secrets.Add(token);
-        // Empty is what a template gives for a variable that was not filled: none.
-        if (!string.IsNullOrEmpty(token))
+        if (token is not null)
             return new Credential { Username = username, Token = token };
-        if (string.IsNullOrEmpty(username) && string.IsNullOrEmpty(password))
+        if (username is null && password is null)
             return null;
-        if (string.IsNullOrEmpty(username) || string.IsNullOrEmpty(password))
-            throw new ModuleException(ErrorCodes.InvalidArgument, string.IsNullOrEmpty(username) ? "password is given without username" : "username is given without password", "give both, or neither and an authfile");
+        if (username is null || password is null)
+            throw new ModuleException(ErrorCodes.InvalidArgument, username is null ? "password is given without username" : "username is given without password", "give both, or neither and an authfile");
         if (username.Contains(':'))
             throw new ModuleException(ErrorCodes.InvalidArgument, "username has a colon, which no registry can receive", "give the password in password");
         return new Credential { Username = username, Password = password };

@@ -217,6 +217,77 @@ public sealed class RegistryAccessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_secret_in_a_redirection_is_not_told()
+    {
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 307, "", headers: ("Location", $"{other.Address}v2/?X-Amz-Signature=hidden"));
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PutManifestAsync(Name, RawManifest.Of(MediaTypes.OciManifest, "{}"u8.ToArray()), default));
+
+        Assert.Equal("cannot push HOST/mirror/app:v1: HOST answered 307 Temporary Redirect to http://OTHER/v2/", Says(fault));
+    }
+
+    [Fact]
+    public async Task Requests_that_are_refused_at_once_are_all_sent_again_with_credentials()
+    {
+        // Anybody may ask for /v2/, nobody for an image: the first requests go out together, none with credentials.
+        const int Parallel = 8;
+        using var all = new CountdownEvent(Parallel);
+        var together = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        registry.Script = async (context, number) =>
+        {
+            if (number < Parallel)
+            {
+                if (all.Signal())
+                    together.SetResult();
+                await together.Task;
+            }
+
+            await (context.Request.Headers.Authorization == BobsBasic
+                ? ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest)
+                : ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", "Basic realm=\"x\"")));
+        };
+        using var store = Store((registry.Name, Bob));
+
+        var read = await Task.WhenAll(Enumerable.Range(0, Parallel).Select(i => store.ReadManifestAsync(Name.WithTag($"v{i}"), default)));
+
+        Assert.All(read, Assert.NotNull);
+    }
+
+    [Fact]
+    public async Task Tokens_are_told_so_that_they_can_be_masked()
+    {
+        WantBearer(new Uri(registry.Address, "/token").ToString());
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 200, """{"token": "minted"}""", MediaTypes.OciManifest);
+        var secrets = new List<string?>();
+        using var store = new RegistryStore(new RegistryEndpoint("http", "127.0.0.1", registry.Port), new ConnectionOptions { Retries = 0, OnSecret = secrets.Add }, new Source((registry.Name, Bob)));
+
+        await store.ReadManifestAsync(Name, default);
+
+        Assert.Equal(["minted"], secrets);
+    }
+
+    [Fact]
+    public async Task An_upload_elsewhere_that_wants_credentials_is_tried_once_and_explained()
+    {
+        WantBasic();
+        other.Script = async (context, _) =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await ScriptedServer.Error(context, 401, "UNAUTHORIZED", "authentication required", ("WWW-Authenticate", "Basic realm=\"x\""));
+        };
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 202, "", headers: ("Location", $"{other.Address}upload?_state=1"));
+        using var store = Store((registry.Name, Bob));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PutBlobAsync(Name, Blob, null, _ => Task.FromResult<Stream>(new MemoryStream(Bytes)), default));
+
+        Assert.Equal($"cannot upload blob {Blob.Digest} to HOST/mirror/app: OTHER wants credentials and none were given (401 UNAUTHORIZED: authentication required)", Says(fault));
+        Assert.Equal($"{registry.Name} sends uploads to {other.Name}, which gets no credentials: use that name for the registry, or correct it in the registry's configuration (Quay: SERVER_HOSTNAME, Harbor: external_url, distribution: http.host)", fault.Hint);
+        Assert.Single(other.Requests);
+        Assert.Equal(["-"], other.Authorizations);
+    }
+
+    [Fact]
     public async Task The_place_that_stands_in_is_asked_with_its_own_credentials()
     {
         WantBasic();
@@ -229,6 +300,13 @@ public sealed class RegistryAccessTests : IAsyncLifetime
 
         Assert.Equal(["GET /v2/quay/team/app/manifests/v1"], registry.Requests);
         Assert.Equal([BobsBasic], registry.Authorizations);
+    }
+
+    [Fact]
+    public void Two_places_for_one_registry_are_a_mistake()
+    {
+        var fault = Assert.Throws<ModuleException>(() => new UpstreamStores([new("docker.io", "a.example.com"), new("index.docker.io", "b.example.com")], NoCredentials.Instance, new ConnectionOptions()));
+        Assert.Equal((ErrorCodes.InvalidArgument, "pull_from names docker.io twice"), (fault.Code, fault.Message));
     }
 
     [Theory]

@@ -98,6 +98,58 @@ public sealed class RegistryFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_portal_that_redirects_is_no_registry()
+    {
+        server.Ping = context => ScriptedServer.Answer(context, 302, "", "text/html", ("Location", "/login?token=hidden"));
+        server.Script = (context, _) => ScriptedServer.Answer(context, 200, "<html><title>Log in</title></html>", "text/html");
+
+        var fault = await Fails(store => store.PingAsync(default));
+        Assert.Equal("cannot reach the registry http://HOST: HOST answered 302 Found to http://HOST/login", Says(fault));
+        Assert.Equal(ErrorCodes.NotARegistry, fault.Code);
+
+        fault = await Fails(store => store.CheckCredentialsAsync(Name, default), Store(credential: Bob));
+        Assert.Equal("cannot log in to HOST: HOST answered 302 Found to http://HOST/login", Says(fault));
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public async Task A_registry_that_refuses_HEAD_is_asked_with_GET()
+    {
+        server.Script = (context, _) => context.Request.Method == "HEAD" ? ScriptedServer.Answer(context, 405, "") : ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
+        using var store = Store();
+
+        Assert.Equal(new Descriptor(MediaTypes.OciManifest, Digest.Sha256("{}"u8), 2), await store.ResolveAsync(Name, default));
+        Assert.Equal(["HEAD /v2/mirror/app/manifests/v1", "GET /v2/mirror/app/manifests/v1"], server.Requests);
+    }
+
+    [Fact]
+    public async Task A_part_that_does_not_say_which_is_refused()
+    {
+        server.Script = (context, _) => ScriptedServer.Answer(context, 206, "part", "application/octet-stream");
+
+        var fault = await Fails(store => store.OpenBlobAsync(Name, Blob, 60_000, default));
+
+        Assert.Equal("cannot read blob DIGEST of HOST/mirror/app: HOST answered with the range \"\" instead of the bytes from 60000 on", Says(fault));
+    }
+
+    [Fact]
+    public async Task An_upload_of_wrong_bytes_is_cancelled()
+    {
+        server.Script = async (context, _) =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await ScriptedServer.Answer(context, 202, "", headers: ("Location", "/upload/1?_state=2"));
+        };
+        var other = (byte[])Bytes.Clone();
+        other[5] = 0;
+
+        var fault = await Fails(store => store.PutBlobAsync(Name, Blob, null, _ => Task.FromResult<Stream>(new MemoryStream(other)), default), Store(traits: new RegistryTraits { Upload = UploadForm.PostPatchPut }));
+
+        Assert.Equal(ErrorCodes.DigestMismatch, fault.Code);
+        Assert.Equal(["POST /v2/mirror/app/blobs/uploads/", "PATCH /upload/1?_state=2", "DELETE /upload/1?_state=2"], server.Requests);
+    }
+
+    [Fact]
     public async Task Of_an_endless_error_only_the_beginning_is_read()
     {
         server.Script = async (context, _) =>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
 using Passthrough.Testing;
@@ -150,6 +151,41 @@ public sealed class RegistryTlsTests : IDisposable
 
         Assert.Equal("cannot reach the registry https://127.0.0.1:PORT: 127.0.0.1:PORT does not speak TLS | set scheme: http if the registry serves plain HTTP, or correct registry_port", await Refused(ErrorCodes.Tls, plain.Port, null));
         Assert.Contains("set scheme: https", await Refused(ErrorCodes.Connection, secure.Port, null, scheme: "http"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Bodies_go_over_http_1_and_the_rest_over_http_2()
+    {
+        await using var server = await ScriptedServer.Start(Server(root));
+        var protocols = new List<string>();
+        server.Script = (context, _) =>
+        {
+            protocols.Add($"{context.Request.Method} {context.Request.Protocol}");
+            return ScriptedServer.Answer(context, 200, "");
+        };
+        using var store = new RegistryStore(new RegistryEndpoint("https", "127.0.0.1", server.Port), new ConnectionOptions { CaPath = Pem(root), Retries = 0 }, NoCredentials.Instance);
+        var (name, blob) = (new Reference(server.Name, "mirror/app"), new Descriptor("a/b", Digest.Sha256(""u8), 0));
+
+        await store.HasBlobAsync(name, blob, default);
+        await (await store.OpenBlobAsync(name, blob, 0, default)).DisposeAsync();
+
+        Assert.Equal(["HEAD HTTP/2", "GET HTTP/1.1"], protocols);
+    }
+
+    [Fact]
+    public async Task An_upload_is_not_sent_on_unencrypted()
+    {
+        await using var other = await ScriptedServer.Start();
+        await using var server = await ScriptedServer.Start(Server(root));
+        server.Script = (context, _) => ScriptedServer.Answer(context, 202, "", headers: ("Location", $"http://localhost:{other.Port}/upload"));
+        using var store = new RegistryStore(new RegistryEndpoint("https", "127.0.0.1", server.Port), new ConnectionOptions { CaPath = Pem(root), Retries = 3 }, NoCredentials.Instance);
+        var blob = new Descriptor("a/b", Digest.Sha256("x"u8), 1);
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PutBlobAsync(new Reference(server.Name, "mirror/app"), blob, null, _ => Task.FromResult<Stream>(new MemoryStream("x"u8.ToArray())), default));
+
+        Assert.Equal($"cannot upload blob {blob.Digest} to {server.Name}/mirror/app: {server.Name} sends uploads to http://localhost:{other.Port}, which is not encrypted", fault.Message);
+        Assert.Equal(ErrorCodes.Tls, fault.Code);
+        Assert.Empty(other.Requests);
     }
 
     [Fact]

@@ -50,6 +50,28 @@ public sealed class RegistryConnectionTests
     }
 
     [Fact]
+    public void Files_that_a_template_left_empty_are_none()
+    {
+        var connection = RegistryConnection.From(Context(("ca_path", ""), ("client_cert", ""), ("client_key", ""), ("token", "")));
+
+        Assert.Equal((null, null, null), (connection.Options.CaPath, connection.Options.ClientCertificate, connection.Options.ClientKey));
+        connection.OpenStore().Dispose();
+        using var folder = new TestFolder("connection");
+        var authfile = folder.Write("auth.json", "{}");
+        Assert.Null(RegistryConnection.From(Context(("authfile", authfile), ("username", ""))).Credentials.Find("registry.example.com", "a"));
+    }
+
+    [Fact]
+    public void Tokens_that_are_minted_are_masked()
+    {
+        var context = Context();
+
+        RegistryConnection.From(context).Options.OnSecret!("minted-token");
+
+        Assert.DoesNotContain("minted-token", context.Secrets.Mask("Bearer minted-token"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_credentials_the_auth_file_has_them()
     {
         using var folder = new TestFolder("connection");

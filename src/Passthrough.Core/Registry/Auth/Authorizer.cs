@@ -12,8 +12,10 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
 {
     volatile Challenge? challenge;
 
+    volatile bool isReady;
+
     /// <summary>Whether the registry was asked what it wants.</summary>
-    public bool IsReady { get; private set; }
+    public bool IsReady => isReady;
 
     public bool AsksForCredentials => challenge is not null;
 
@@ -29,20 +31,18 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
     public static AuthenticationHeaderValue Basic(Credential credential) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.Username}:{credential.Password}")));
 
-    /// <summary>Reads what the registry wants from an answer of it.</summary>
-    /// <returns>Whether it wants something else than before.</returns>
-    public bool Learn(HttpResponseMessage response)
+    /// <summary>Reads what the registry wants from an answer; what another host wants (an upload may be sent on) is its own affair.</summary>
+    public void Learn(HttpResponseMessage response)
     {
-        IsReady = true;
-        if (response.StatusCode != HttpStatusCode.Unauthorized || !response.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines))
-            return false;
-        var offered = Challenge.Parse(lines);
-        // The same password is not tried again because a realm is called otherwise: accounts get locked.
-        // A token is narrower than a password: prefer it where both are offered.
-        var chosen = offered.FirstOrDefault(one => one.IsBearer && one["realm"] is not null) ?? offered.FirstOrDefault(one => one.IsBasic);
-        var isNew = chosen is not null && (challenge is null || challenge.IsBearer != chosen.IsBearer || (chosen.IsBearer && (challenge["realm"] != chosen["realm"] || challenge["service"] != chosen["service"])));
-        challenge = chosen ?? challenge;
-        return isNew;
+        if (response.StatusCode == HttpStatusCode.Unauthorized && IsOwn(response.RequestMessage!.RequestUri!) && response.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines))
+        {
+            var offered = Challenge.Parse(lines);
+            // A token is narrower than a password: prefer it where both are offered.
+            challenge = offered.FirstOrDefault(one => one.IsBearer && one["realm"] is not null) ?? offered.FirstOrDefault(one => one.IsBasic) ?? challenge;
+        }
+
+        // Last: whoever sees it goes on without asking, and must find the challenge.
+        isReady = true;
     }
 
     /// <summary>Authorizes a request to the registry; any other host's goes without.</summary>
@@ -59,16 +59,24 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
             request.Headers.Authorization = Basic(credential);
     }
 
-    /// <summary>The registry refused the request: forgets its token.</summary>
-    /// <returns>Whether a fresh token may help.</returns>
-    public bool Refused(HttpRequestMessage request)
+    /// <summary>
+    /// Whether the registry may let a request in that it refused, were it sent again: with a fresh token, or with credentials that it went without.
+    /// Judged by what the request carried, not by who learned first: many may be refused at once. Forgets the token that was refused.
+    /// </summary>
+    public bool MayBeLetIn(HttpRequestMessage refused, string repository)
     {
-        if (challenge is not { IsBearer: true } || request.Headers.Authorization is not { Scheme: "Bearer", Parameter: { } token })
+        if (challenge is not { } wanted || !IsOwn(refused.RequestUri!))
             return false;
-        tokens.Forget(token);
-        return true;
+        var (sent, credential) = (refused.Headers.Authorization, credentials.Find(endpoint.Authority, repository));
+        if (credential is { Token: not null, IsIdentityToken: false })
+            return false;
+        if (wanted.IsBearer && sent is { Scheme: "Bearer", Parameter: { } token })
+            tokens.Forget(token);
+        // The same password is not tried again: accounts get locked.
+        return wanted.IsBearer || (credential is { IsIdentityToken: false } && sent?.Scheme != "Basic");
     }
 
-    bool IsOwn(Uri address) =>
+    /// <summary>Whether an address is the registry's own, which alone gets credentials.</summary>
+    public bool IsOwn(Uri address) =>
         address.Scheme == endpoint.Scheme && address.Port == endpoint.BaseUri.Port && address.Host.Equals(endpoint.BaseUri.Host, StringComparison.OrdinalIgnoreCase);
 }

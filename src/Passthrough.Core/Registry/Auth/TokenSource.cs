@@ -37,6 +37,7 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
             if (Cached(key) is { } meanwhile)
                 return meanwhile;
             var token = await RequestAsync(challenge, sorted, credential, action, cancellation);
+            options.OnSecret?.Invoke(token.Text);
             cache[key] = token;
             return token.Text;
         }

@@ -17,6 +17,12 @@ sealed record RegistryCall(HttpMethod Method, Uri Address)
     /// <summary>Reads from here on to the end; 0 for all.</summary>
     public long Offset { get; init; }
 
+    /// <summary>Whether the answer may lie elsewhere: blobs often do, and some registries (registry.k8s.io) hand on everything but <c>/v2/</c>. Writes and logins never.</summary>
+    public bool MayBeRedirected { get; init; }
+
+    /// <summary>Whether the answer is a blob.</summary>
+    public bool ReadsBlob { get; init; }
+
     /// <summary>Makes the body anew for each attempt; null for none.</summary>
     public Func<HttpContent>? Body { get; init; }
 
@@ -27,7 +33,7 @@ sealed record RegistryCall(HttpMethod Method, Uri Address)
             Content = Body?.Invoke(),
             // Bodies go over HTTP/1.1, which is faster with every server measured; the rest over HTTP/2 where it is offered (registries.md 0.9).
             Version = new Version(1, 1),
-            VersionPolicy = Body is null ? HttpVersionPolicy.RequestVersionOrHigher : HttpVersionPolicy.RequestVersionExact,
+            VersionPolicy = Body is null && !ReadsBlob ? HttpVersionPolicy.RequestVersionOrHigher : HttpVersionPolicy.RequestVersionExact,
         };
         request.Headers.TryAddWithoutValidation("User-Agent", RegistryHttp.UserAgent);
         foreach (var type in Accept)

@@ -36,6 +36,9 @@ sealed class RegistryClient : IDisposable
 
     public Retry Retry { get; }
 
+    /// <summary>Whether an address is the registry's own; any other gets no credentials.</summary>
+    public bool IsOwn(Uri address) => authorizer.IsOwn(address);
+
     /// <summary>Whether the registry wants to know who we are.</summary>
     public bool AsksForCredentials => authorizer.AsksForCredentials;
 
@@ -63,8 +66,9 @@ sealed class RegistryClient : IDisposable
     public async Task<ModuleException> FaultAsync(HttpResponseMessage response, RegistryCall call, CancellationToken cancellation)
     {
         using var watchdog = new Watchdog(Options.Timeout, Time, cancellation);
-        var authority = response.RequestMessage?.RequestUri is { } asked && asked.Host != Endpoint.BaseUri.Host ? asked.Authority : Endpoint.Authority;
-        var identity = authority == Endpoint.Authority ? authorizer.Identity(call.Repository) : null;
+        var (authority, identity) = response.RequestMessage?.RequestUri is { } asked && !IsOwn(asked)
+            ? (asked.Authority, null)
+            : (Endpoint.Authority, authorizer.Identity(call.Repository));
         var fault = await RegistryError.FromAsync(response, call.Action, authority, identity, authorizer.UsesTokenService, watchdog.Token);
         cancellation.ThrowIfCancellationRequested();
         return fault;
@@ -78,10 +82,15 @@ sealed class RegistryClient : IDisposable
         if (!authorizer.IsReady)
             await AskForChallengeAsync(call, cancellation);
         var response = await SendOnceAsync(call, call.Address, watchdog, cancellation);
-        if (response.StatusCode == HttpStatusCode.Unauthorized && (authorizer.Learn(response) | authorizer.Refused(response.RequestMessage!)) && watchdog is null)
+        if (response.StatusCode == HttpStatusCode.Unauthorized)
         {
-            response.Dispose();
-            response = await SendOnceAsync(call, call.Address, watchdog, cancellation);
+            authorizer.Learn(response);
+            // A body that is watched is used up: its owner begins again.
+            if (authorizer.MayBeLetIn(response.RequestMessage!, call.Repository) && watchdog is null)
+            {
+                response.Dispose();
+                response = await SendOnceAsync(call, call.Address, watchdog, cancellation);
+            }
         }
 
         response = await FollowAsync(call, response, cancellation);
@@ -148,7 +157,7 @@ sealed class RegistryClient : IDisposable
     async Task<HttpResponseMessage> FollowAsync(RegistryCall call, HttpResponseMessage response, CancellationToken cancellation)
     {
         var address = call.Address;
-        for (var hops = 0; hops < MaxRedirects && (call.Method == HttpMethod.Get || call.Method == HttpMethod.Head) && (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location; hops++)
+        for (var hops = 0; hops < MaxRedirects && call.MayBeRedirected && (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location; hops++)
         {
             response.Dispose();
             var next = new Uri(address, location);

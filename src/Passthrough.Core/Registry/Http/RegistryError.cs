@@ -39,13 +39,19 @@ static partial class RegistryError
             HttpStatusCode.NotFound => ($"{authority} answered {answer}", "check the name, and whether the account may see it"),
             HttpStatusCode.RequestEntityTooLarge => ($"{authority} answered {answer}", "raise the limit of the registry or of the proxy before it"),
             HttpStatusCode.ProxyAuthenticationRequired => ($"the proxy answered {answer}", "put the proxy's user name and password into HTTPS_PROXY, or set use_proxy: false"),
-            >= HttpStatusCode.Ambiguous and < HttpStatusCode.BadRequest => ($"{authority} answered {answer} to {response.Headers.Location}", "give the registry's own address, the one it redirects to"),
+            >= HttpStatusCode.Ambiguous and < HttpStatusCode.BadRequest => ($"{authority} answered {answer}{Destination(response)}", "give the registry's own address, the one it redirects to"),
             HttpStatusCode.TooManyRequests => ($"{authority} answered {answer}", "wait, lower concurrency, or raise retries"),
             >= HttpStatusCode.InternalServerError => ($"{authority} answered {answer}", "look at the registry's log; it or a proxy before it is in trouble"),
             _ => ($"{authority} answered {answer}", null),
         };
         return new ModuleException(serverCode ?? CodeFor(status), $"cannot {action}: {sentence}", hint) { HttpStatus = status };
     }
+
+    // Without its query, which may be signed, and without user names.
+    static string Destination(HttpResponseMessage response) =>
+        response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } asked
+            ? $" to {new Uri(asked, location).GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)}"
+            : "";
 
     static string CodeFor(int status) => status switch
     {

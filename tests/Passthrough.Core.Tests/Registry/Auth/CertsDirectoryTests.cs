@@ -1,4 +1,5 @@
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
 using Passthrough.Core.Text;
 using Passthrough.Testing;
@@ -51,5 +52,21 @@ public sealed class CertsDirectoryTests
         Assert.Empty(CertsDirectory.Find([folder["home"], folder["etc"]], "registry.example.com:8443").Authorities);
         Assert.Single(CertsDirectory.Find([folder["home"], folder["etc"]], "other.example.com").Authorities);
         Assert.Empty(CertsDirectory.Find([folder["home"], folder["etc"]], "other.example.com:443").Authorities);
+    }
+
+    [Fact]
+    public void A_folder_counts_where_no_file_was_given()
+    {
+        using var folder = new TestFolder("certs-options");
+        using var pki = new Pki(folder["pki"]);
+        folder.Write(Path.Combine("containers", "certs.d", "registry.example.com:8443", "ca.crt"), File.ReadAllText(pki.CaFile));
+        var endpoint = new RegistryEndpoint("https", "registry.example.com", 8443);
+
+        Assert.Single(With(new ConnectionOptions(), endpoint).TrustedCertificates);
+        Assert.Empty(With(new ConnectionOptions { CaPath = pki.CaFile }, endpoint).TrustedCertificates);
+        Assert.Empty(With(new ConnectionOptions(), endpoint with { Port = null }).TrustedCertificates);
+
+        ConnectionOptions With(ConnectionOptions options, RegistryEndpoint registry) =>
+            options.WithCertificatesOf(registry, name => name == "XDG_CONFIG_HOME" ? folder.Path : null);
     }
 }
