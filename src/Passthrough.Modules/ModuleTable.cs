@@ -1,4 +1,5 @@
 using Passthrough.Core.Ansible;
+using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
 
 namespace Passthrough.Modules;
@@ -8,6 +9,7 @@ public static class ModuleTable
 {
     public static IReadOnlyDictionary<string, Func<IAnsibleModule>> Modules { get; } = new Dictionary<string, Func<IAnsibleModule>>(StringComparer.Ordinal)
     {
+        ["mirror_repo"] = () => new MirrorRepoModule(),
         ["registry_auth"] = () => new RegistryAuthModule(),
     };
 }

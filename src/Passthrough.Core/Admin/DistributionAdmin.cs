@@ -17,5 +17,7 @@ public sealed class DistributionAdmin(RegistryStore store) : IRegistryAdmin
 
     public Task<bool> CheckCredentialsAsync(Reference repository, CancellationToken cancellation) => store.CheckCredentialsAsync(repository, cancellation);
 
+    public Task<bool?> HasNamespaceAsync(string name, CancellationToken cancellation) => store.HasRepositoriesBelowAsync(name, cancellation);
+
     public Task CheckWritableAsync(Reference repository, CancellationToken cancellation) => store.CheckWritableAsync(repository, cancellation);
 }

@@ -15,6 +15,10 @@ public interface IRegistryAdmin
     /// <exception cref="ModuleException">The registry refuses the credential, or wants one and there is none.</exception>
     Task<bool> CheckCredentialsAsync(Reference repository, CancellationToken cancellation);
 
+    /// <summary>Whether the namespace is there; on products that have no such object, whether any repository is below it.</summary>
+    /// <returns>Null where the registry does not tell.</returns>
+    Task<bool?> HasNamespaceAsync(string name, CancellationToken cancellation);
+
     /// <summary>Begins an upload to the repository and cancels it. Not for check mode: some products make the repository by this alone.</summary>
     /// <exception cref="ModuleException">The credential may not write there.</exception>
     Task CheckWritableAsync(Reference repository, CancellationToken cancellation);
