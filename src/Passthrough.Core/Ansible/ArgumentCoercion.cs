@@ -14,37 +14,30 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
     static readonly string[] True = ["y", "yes", "on", "1", "true", "t", "1.0"];
     static readonly string[] False = ["n", "no", "off", "0", "false", "f", "0.0"];
 
+    /// <summary>Whether cores up to 2.18 left this text where something in a list or dictionary was omitted.</summary>
+    public static bool IsOmitted(JToken value) => value is JValue { Value: string text } && text.StartsWith("__omit_place_holder__", StringComparison.Ordinal);
+
     /// <exception cref="ModuleException">The value cannot be of the type.</exception>
-    public JToken Coerce(Argument argument, JToken value, string context)
+    public JToken Coerce(Argument argument, JToken value, ArgumentPlace place)
+    {
+        var coerced = Convert(argument.Type, value, $"argument '{argument.Name}' is of type {PythonText.TypeOf(value)}{place.QuotedWithin} and we were unable to convert to");
+        return coerced is JArray items && argument.Type == ArgumentType.List
+            ? new JArray(items.Where(item => item.Type != JTokenType.Null && !IsOmitted(item)).Select(item =>
+                Convert(argument.Elements, item, $"Elements value for option '{argument.Name}'{place.QuotedWithin} is of type {PythonText.TypeOf(item)} and we were unable to convert to")))
+            : coerced;
+    }
+
+    JToken Convert(ArgumentType type, JToken value, string fault)
     {
         try
         {
-            return ToType(argument.Type, value) is JArray items && argument.Type == ArgumentType.List
-                ? new JArray(items.Where(item => !IsPlaceholder(item)).Select(item => CoerceElement(argument, item, context)))
-                : ToType(argument.Type, value);
+            return ToType(type, value);
         }
         catch (FormatException e)
         {
-            throw new ModuleException(ErrorCodes.InvalidArgument,
-                $"argument '{argument.Name}' is of type {PythonType(value)} and we were unable to convert to {NameOf(argument.Type)}: {e.Message}{context}");
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{fault} {NameOf(type)}: {e.Message}");
         }
     }
-
-    JToken CoerceElement(Argument argument, JToken item, string context)
-    {
-        try
-        {
-            return ToType(argument.Elements, item);
-        }
-        catch (FormatException e)
-        {
-            throw new ModuleException(ErrorCodes.InvalidArgument,
-                $"Elements value for option '{argument.Name}' is of type {PythonType(item)} and we were unable to convert to {NameOf(argument.Elements)}: {e.Message}{context}");
-        }
-    }
-
-    // Cores up to 2.18 leave this text where an item of a list was omitted.
-    static bool IsPlaceholder(JToken item) => item is JValue { Value: string text } && text.StartsWith("__omit_place_holder__", StringComparison.Ordinal);
 
     JToken ToType(ArgumentType type, JToken value) => type switch
     {
@@ -55,52 +48,47 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
         ArgumentType.Dictionary => ToDictionary(value),
         ArgumentType.Path => ExpandPath(ToText(value)),
         ArgumentType.Bytes => ToBytes(value),
+        ArgumentType.Json => ToText(value).Trim(),
         _ => value,
     };
 
     /// <summary>Text as it is; a number or flag as Python prints it; an object or list as JSON (a pull secret arrives as an object from cores up to 2.18).</summary>
-    static string ToText(JToken value) => value switch
-    {
-        JContainer container => Json.Compact(container),
-        JValue { Value: bool flag } => flag ? "True" : "False",
-        JValue json => json.ToString(CultureInfo.InvariantCulture),
-        _ => throw new FormatException($"{PythonType(value)} cannot be converted to a string"),
-    };
+    static string ToText(JToken value) => value is JContainer container ? Json.Compact(container) : PythonText.Of(value);
 
     static bool ToFlag(JToken value)
     {
-        if (value is JValue { Value: bool flag })
-            return flag;
-        var text = value is JValue json ? json.ToString(CultureInfo.InvariantCulture).Trim().ToLowerInvariant() : "";
-        return True.Contains(text) ? true
-            : False.Contains(text) ? false
-            : throw new FormatException($"The value '{ToText(value)}' is not a valid boolean.  Valid booleans include: 0, 1, 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'");
+        if (value is not JValue { Value: not null })
+            throw CannotBe("a bool", value);
+        var text = PythonText.Of(value);
+        return True.Contains(text.Trim().ToLowerInvariant()) ? true
+            : False.Contains(text.Trim().ToLowerInvariant()) ? false
+            : throw new FormatException($"The value '{text}' is not a valid boolean.  Valid booleans include: 0, 1, 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'");
     }
 
-    static long ToNumber(JToken value) => value switch
+    static long ToNumber(JToken value)
     {
-        JValue { Value: long or int } number => (long)number,
-        JValue { Value: string text } when long.TryParse(text.Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
-        _ => throw new FormatException($"{PythonType(value)} cannot be converted to an int"),
-    };
+        if (value is not JValue { Value: long or int or System.Numerics.BigInteger or string } json || !System.Numerics.BigInteger.TryParse(PythonText.Of(json).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
+            throw CannotBe("an int", value);
+        return number >= int.MinValue && number <= int.MaxValue ? (long)number : throw new FormatException($"{number} is too large");
+    }
 
     static JArray ToList(JToken value) => value switch
     {
         JArray items => items,
-        JValue { Value: string text } when text.TrimStart().StartsWith('[') && TryParseArray(text) is { } items => items,
-        JValue { Value: string text } => new JArray(text.Split(',')),
-        JValue { Value: long or double } number => new JArray(ToText(number)),
-        _ => throw new FormatException($"{PythonType(value)} cannot be converted to a list"),
+        JValue { Value: string text } when text.TrimStart().StartsWith('[') && (TryParse(text) ?? PythonLiteral.TryParse(text)) is JArray items => items,
+        JValue { Value: string text } => new JArray(text.Split(',', StringSplitOptions.TrimEntries)),
+        JValue { Value: not (null or bool) } => new JArray(PythonText.Of(value)),
+        _ => throw CannotBe("a list", value),
     };
 
     static JObject ToDictionary(JToken value) => value switch
     {
         JObject json => json,
         JValue { Value: string text } when text.TrimStart().StartsWith('{') =>
-            Json.TryParseObject(text) ?? PythonLiteral.TryParseDictionary(text) ?? throw new FormatException("unable to evaluate string as dictionary"),
+            (TryParse(text) ?? PythonLiteral.TryParse(text)) as JObject ?? throw new FormatException("unable to evaluate string as dictionary"),
         JValue { Value: string text } when text.Contains('=', StringComparison.Ordinal) => new JObject(KeyValueText.Parse(text).Select(pair => new JProperty(pair.Key, pair.Value))),
         JValue { Value: string } => throw new FormatException("dictionary requested, could not parse JSON or key=value"),
-        _ => throw new FormatException($"{PythonType(value)} cannot be converted to a dict"),
+        _ => throw CannotBe("a dict", value),
     };
 
     /// <summary>A number of bytes, or one with a unit: powers of 1024, as Ansible's human_to_bytes reads them.</summary>
@@ -108,22 +96,24 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
     {
         if (value is JValue { Value: long bytes })
             return bytes;
+        if (value is JContainer)
+            throw CannotBe("a Byte value", value);
         var text = ToText(value).Trim();
         var digits = text.Length - text.AsSpan().TrimStart("0123456789.").Length;
         var unit = text[digits..].Trim().ToUpperInvariant();
         var shift = unit switch
         {
             "" or "B" => 0,
-            "K" or "KB" => 10,
-            "M" or "MB" => 20,
-            "G" or "GB" => 30,
-            "T" or "TB" => 40,
-            "P" or "PB" => 50,
+            "K" or "KB" or "KIB" => 10,
+            "M" or "MB" or "MIB" => 20,
+            "G" or "GB" or "GIB" => 30,
+            "T" or "TB" or "TIB" => 40,
+            "P" or "PB" or "PIB" => 50,
             _ => -1,
         };
         return shift >= 0 && decimal.TryParse(text[..digits], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number <= long.MaxValue >> shift
-            ? (long)(number * (1L << shift))
-            : throw new FormatException($"{PythonType(value)} cannot be converted to a Byte value");
+            ? (long)decimal.Round(number * (1L << shift))
+            : throw CannotBe("a Byte value", value);
     }
 
     string ExpandPath(string path)
@@ -157,11 +147,11 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
         return end == start || (braced && (end >= path.Length || path[end] != '}')) ? null : (path[start..end], braced ? end + 1 : end);
     }
 
-    static JArray? TryParseArray(string text)
+    static JToken? TryParse(string text)
     {
         try
         {
-            return Json.Parse(text) as JArray;
+            return Json.Parse(text);
         }
         catch (Newtonsoft.Json.JsonException)
         {
@@ -169,15 +159,7 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
         }
     }
 
-    static string PythonType(JToken value) => value.Type switch
-    {
-        JTokenType.Object => "<class 'dict'>",
-        JTokenType.Array => "<class 'list'>",
-        JTokenType.Boolean => "<class 'bool'>",
-        JTokenType.Integer => "<class 'int'>",
-        JTokenType.Float => "<class 'float'>",
-        _ => "<class 'str'>",
-    };
+    static FormatException CannotBe(string wanted, JToken value) => new($"{PythonText.TypeOf(value)} cannot be converted to {wanted}");
 
     /// <summary>The type's name in Ansible's documentation.</summary>
     public static string NameOf(ArgumentType type) => type switch
@@ -189,6 +171,7 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
         ArgumentType.Dictionary => "dict",
         ArgumentType.Path => "path",
         ArgumentType.Bytes => "bytes",
+        ArgumentType.Json => "json",
         _ => "raw",
     };
 }

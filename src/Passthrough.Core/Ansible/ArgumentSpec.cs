@@ -6,27 +6,16 @@ namespace Passthrough.Core.Ansible;
 /// What a module takes, as data: the host validates and coerces with it, <c>--help</c> prints it, a test holds it equal to <c>modules/&lt;name&gt;.yml</c>.
 /// Meaning and wording follow AnsibleModule's argument_spec.
 /// </summary>
-public sealed record ArgumentSpec
+public sealed record ArgumentSpec : ArgumentRules
 {
     /// <summary>The module's short name, for example <c>mirror_repo</c>.</summary>
     public required string ModuleName { get; init; }
 
     public required ImmutableArray<Argument> Arguments { get; init; }
-
-    public ImmutableArray<RequiredIf> RequiredIf { get; init; } = [];
-
-    public ImmutableArray<ImmutableArray<string>> MutuallyExclusive { get; init; } = [];
-
-    public ImmutableArray<ImmutableArray<string>> RequiredTogether { get; init; } = [];
-
-    public ImmutableArray<ImmutableArray<string>> RequiredOneOf { get; init; } = [];
 }
 
-/// <summary>If <paramref name="Argument"/> has <paramref name="Value"/>, all (or with <paramref name="Any"/> one) of <paramref name="Required"/> must be given.</summary>
-public sealed record RequiredIf(string Argument, string Value, ImmutableArray<string> Required, bool Any = false);
-
-/// <summary>One parameter.</summary>
-public sealed record Argument(string Name, ArgumentType Type = ArgumentType.Text)
+/// <summary>One parameter. Its rules are about its own <see cref="Options"/>.</summary>
+public sealed record Argument(string Name, ArgumentType Type = ArgumentType.Text) : ArgumentRules
 {
     /// <summary>The type of each item of a list.</summary>
     public ArgumentType Elements { get; init; } = ArgumentType.Text;
@@ -70,6 +59,9 @@ public enum ArgumentType
 
     /// <summary>(path) <c>~</c> and <c>$VAR</c> are expanded.</summary>
     Path,
+
+    /// <summary>(json) JSON as text: what arrives as an object or list becomes text again.</summary>
+    Json,
 
     /// <summary>(raw) any JSON value, as it comes.</summary>
     Raw,

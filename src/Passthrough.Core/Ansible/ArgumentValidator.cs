@@ -1,13 +1,15 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Core.Ansible;
 
 /// <summary>
-/// Holds what a user gave against an <see cref="ArgumentSpec"/>, in AnsibleModule's order and wording: aliases, environment, unknown names, exclusions,
-/// required ones, types, choices, conditions, defaults.
+/// Holds what a user gave against an <see cref="ArgumentSpec"/>, in AnsibleModule's wording. Its order too, but for one thing: unknown names come first,
+/// because a mistyped name is what a missing one most often is.
 /// </summary>
+/// <param name="environment">Where fallbacks and <c>$VAR</c> in paths are read from.</param>
+/// <param name="secrets">Told every secret before anything can fail, so that no message holds one.</param>
+/// <param name="warnings">Told of doubtful input.</param>
 sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, SecretMasker secrets, IList<string> warnings)
 {
     readonly ArgumentCoercion coercion = new(environment);
@@ -21,12 +23,9 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
     public JObject Validate(ArgumentSpec spec, JObject given, string moduleName, bool ignoreUnknown)
     {
         RegisterSecrets(spec.Arguments, given);
-        var values = Read(spec.Arguments, given, context: "", unknown: ignoreUnknown ? null : names => Unknown(names, spec.Arguments, $"({moduleName}) module", context: ""));
-        Check(spec, values);
-        return values;
+        return Read(spec.Arguments, spec, given, ArgumentPlace.Top(ignoreUnknown ? null : moduleName));
     }
 
-    /// <summary>Registered before anything can fail, so that no message holds a secret.</summary>
     void RegisterSecrets(ImmutableArray<Argument> arguments, JObject given)
     {
         foreach (var argument in arguments)
@@ -46,47 +45,53 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
         }
     }
 
-    JObject Read(ImmutableArray<Argument> arguments, JObject given, string context, Func<IReadOnlyList<string>, ModuleException>? unknown)
+    JObject Read(ImmutableArray<Argument> arguments, ArgumentRules rules, JObject given, ArgumentPlace place)
     {
-        var names = arguments.SelectMany(argument => argument.Aliases.Prepend(argument.Name)).ToHashSet(StringComparer.Ordinal);
-        var strangers = given.Properties().Select(p => p.Name).Where(name => !names.Contains(name)).Order(StringComparer.Ordinal).ToList();
-        if (strangers.Count > 0 && unknown is not null)
-            throw unknown(strangers);
-
-        var found = arguments.Select(argument => (argument, value: Find(argument, given))).ToList();
+        RefuseUnknown(arguments, given, place);
+        var found = arguments.Select(argument => (argument, value: Find(argument, given, place))).ToList();
+        var clashes = rules.MutuallyExclusive.Where(group => group.Count(name => found.Any(pair => pair.argument.Name == name && pair.value is not null)) > 1).ToList();
+        if (clashes.Count > 0)
+            throw Fault($"parameters are mutually exclusive: {string.Join(", ", clashes.Select(group => string.Join('|', group)))}{place.Within}");
         var missing = found.Where(pair => pair.argument.Required && pair.value is null).Select(pair => pair.argument.Name).Order(StringComparer.Ordinal).ToList();
         if (missing.Count > 0)
-            throw Fault($"missing required arguments: {string.Join(", ", missing)}{context}");
+            throw Fault($"missing required arguments: {string.Join(", ", missing)}{place.Within}");
 
         var values = new JObject();
         foreach (var (argument, value) in found)
         {
-            var coerced = value is not null ? coercion.Coerce(argument, value, context) : DefaultOf(argument);
-            if (coerced is null)
-                continue;
-            CheckChoices(argument, coerced, context);
-            values[argument.Name] = argument.Options.IsEmpty ? coerced : ReadOptions(argument, coerced, context);
+            if ((value is null ? DefaultOf(argument) : coercion.Coerce(argument, value, place)) is { } coerced)
+                values[argument.Name] = coerced;
         }
 
+        foreach (var argument in arguments)
+            CheckChoices(argument, values[argument.Name], place);
+        CheckRules(rules, values, place);
+        foreach (var argument in arguments.Where(argument => !argument.Options.IsEmpty && values[argument.Name] is not null))
+            values[argument.Name] = ReadOptions(argument, values[argument.Name]!, place);
         return values;
     }
 
-    JToken? Find(Argument argument, JObject given)
+    JToken? Find(Argument argument, JObject given, ArgumentPlace place)
     {
-        var aliases = argument.Aliases.Where(alias => IsGiven(argument, given[alias])).ToList();
-        var own = IsGiven(argument, given[argument.Name]) ? given[argument.Name] : null;
-        if (own is not null && aliases.Count > 0)
-            warnings.Add($"Both option {argument.Name} and its alias {aliases[0]} are set.");
-        return own
-            ?? (aliases.Count > 0 ? given[aliases[0]] : null)
-            ?? argument.EnvironmentFallback.Select(variable => environment.GetValueOrDefault(variable)).Where(text => !string.IsNullOrEmpty(text)).Select(text => new JValue(text)).FirstOrDefault();
+        var value = IsGiven(argument, given[argument.Name]) ? given[argument.Name] : null;
+        // The alias wins, as in AnsibleModule: it is what the task says where module_defaults give the name.
+        foreach (var alias in argument.Aliases.Where(alias => IsGiven(argument, given[alias])))
+        {
+            if (value is not null)
+                warnings.Add($"Both option {place.Prefix}{argument.Name} and its alias {place.Prefix}{alias} are set.");
+            value = given[alias];
+        }
+
+        return value ?? argument.EnvironmentFallback.Select(environment.GetValueOrDefault).Where(text => !string.IsNullOrEmpty(text)).Select(text => new JValue(text)).FirstOrDefault();
     }
 
-    // Templates give "" where they mean nothing: that is a value for a plain string only.
-    static bool IsGiven(Argument argument, JToken? value) =>
-        value is { Type: not JTokenType.Null }
-        && !(value is JValue { Value: string text } && (text.StartsWith("__omit_place_holder__", StringComparison.Ordinal)
-            || (text.Length == 0 && (argument.Type != ArgumentType.Text || argument.NoLog || !argument.Choices.IsEmpty))));
+    // null, and "" from templates that found nothing, are no value; "" is one only where a free text may be empty.
+    static bool IsGiven(Argument argument, JToken? value) => value switch
+    {
+        null or { Type: JTokenType.Null } => false,
+        JValue { Value: string { Length: 0 } } => argument is { Type: ArgumentType.Text, NoLog: false, Required: false, Choices.IsEmpty: true, EnvironmentFallback.IsEmpty: true },
+        _ => !ArgumentCoercion.IsOmitted(value),
+    };
 
     static JToken? DefaultOf(Argument argument) => argument.Default switch
     {
@@ -95,60 +100,67 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
         var value => new JValue(value),
     };
 
-    JToken ReadOptions(Argument argument, JToken value, string context)
+    JToken ReadOptions(Argument argument, JToken value, ArgumentPlace place)
     {
-        var inner = context.Length == 0 ? $" found in {argument.Name}" : $"{context} -> {argument.Name}";
-        return value is JArray items ? new JArray(items.Select(ReadOne)) : ReadOne(value);
+        return value is JArray items ? new JArray(items.Select((item, index) => ReadOne(item, place.Inside(argument.Name, index)))) : ReadOne(value, place.Inside(argument.Name, index: null));
 
-        JToken ReadOne(JToken item) => item is JObject json
-            ? Read(argument.Options, json, inner, names => Unknown(names, argument.Options, argument.Name, inner))
-            : item;
+        // A list of raw values may mix dictionaries with plain text: the text is the module's to read.
+        JToken ReadOne(JToken item, ArgumentPlace inside) => item is JObject json ? Read(argument.Options, argument, json, inside) : item;
     }
 
-    static void CheckChoices(Argument argument, JToken value, string context)
+    static void RefuseUnknown(ImmutableArray<Argument> arguments, JObject given, ArgumentPlace place)
     {
-        if (argument.Choices.IsEmpty)
+        if (place.ModuleName is null)
             return;
-        foreach (var item in value is JArray items ? items : (IEnumerable<JToken>)[value])
-        {
-            var text = ((JValue)item).ToString(CultureInfo.InvariantCulture);
-            if (argument.Choices.Contains(text))
-                continue;
-            var suggestion = NearestName.Of(text, argument.Choices);
-            throw Fault($"value of {argument.Name} must be {(value is JArray ? "one or more of" : "one of")}: {string.Join(", ", argument.Choices)}, got: {text}{context}",
-                suggestion is null ? null : $"did you mean {suggestion}?");
-        }
+        var names = arguments.Select(argument => argument.Name).Order(StringComparer.Ordinal).ToList();
+        var aliases = arguments.SelectMany(argument => argument.Aliases).Order(StringComparer.Ordinal).ToList();
+        var unknown = given.Properties().Select(p => p.Name).Except(names.Concat(aliases), StringComparer.Ordinal).Order(StringComparer.Ordinal).ToList();
+        if (unknown.Count == 0)
+            return;
+        var supported = string.Join(", ", names) + (aliases.Count == 0 ? "" : $" ({string.Join(", ", aliases)})");
+        var meant = unknown.Select(name => NearestName.Of(name, names.Concat(aliases))).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+        throw Fault(
+            $"Unsupported parameters for ({place.ModuleName}) module: {string.Join(", ", unknown.Select(name => place.Dotted + name))}. Supported parameters include: {supported}.",
+            meant.Count == 0 ? null : $"did you mean {string.Join(", ", meant)}?");
     }
 
-    static void Check(ArgumentSpec spec, JObject values)
+    static void CheckChoices(Argument argument, JToken? value, ArgumentPlace place)
     {
-        // A default is no choice of the user's: exclusions look at what differs from it.
-        foreach (var group in spec.MutuallyExclusive.Where(group => group.Count(name => IsChosen(spec, values, name)) > 1))
-            throw Fault($"parameters are mutually exclusive: {string.Join('|', group)}");
-        foreach (var group in spec.RequiredTogether.Where(group => group.Any(Has) && !group.All(Has)))
-            throw Fault($"parameters are required together: {string.Join(", ", group)}");
-        foreach (var group in spec.RequiredOneOf.Where(group => !group.Any(Has)))
-            throw Fault($"one of the following is required: {string.Join(", ", group)}");
-        foreach (var rule in spec.RequiredIf.Where(rule => values[rule.Argument] is JValue value && value.ToString(CultureInfo.InvariantCulture) == rule.Value))
+        if (argument.Choices.IsEmpty || value is null)
+            return;
+        var wrong = (value is JArray items ? items : (IEnumerable<JToken>)[value]).Select(PythonText.Of).Where(text => !argument.Choices.Contains(text)).ToList();
+        if (wrong.Count == 0)
+            return;
+        var choices = string.Join(", ", argument.Choices);
+        var meant = wrong.Select(text => NearestName.Of(text, argument.Choices)).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
+        throw Fault(
+            value is JArray
+                ? $"value of {argument.Name} must be one or more of: {choices}. Got no match for: {string.Join(", ", wrong)}{place.Within}"
+                : $"value of {argument.Name} must be one of: {choices}, got: {wrong[0]}{place.Within}",
+            meant.Count == 0 ? null : $"did you mean {string.Join(", ", meant)}?");
+    }
+
+    static void CheckRules(ArgumentRules rules, JObject values, ArgumentPlace place)
+    {
+        foreach (var group in rules.RequiredTogether.Where(group => group.Any(Has) && !group.All(Has)))
+            throw Fault($"parameters are required together: {string.Join(", ", group)}{place.Within}");
+        foreach (var group in rules.RequiredOneOf.Where(group => !group.Any(Has)))
+            throw Fault($"one of the following is required: {string.Join(", ", group)}{place.Within}");
+        foreach (var rule in rules.RequiredIf.Where(rule => values[rule.Argument] is { } value && PythonText.Of(value) == rule.Value))
         {
             var missing = rule.Required.Where(name => !Has(name)).ToList();
             if (rule.Any ? missing.Count == rule.Required.Length : missing.Count > 0)
-                throw Fault($"{rule.Argument} is {rule.Value} but {(rule.Any ? "any" : "all")} of the following are missing: {string.Join(", ", missing)}");
+                throw Fault($"{rule.Argument} is {rule.Value} but {(rule.Any ? "any" : "all")} of the following are missing: {string.Join(", ", missing)}{place.Within}");
+        }
+
+        foreach (var rule in rules.RequiredBy.Where(rule => Has(rule.Argument)))
+        {
+            var missing = rule.Required.Where(name => !Has(name)).ToList();
+            if (missing.Count > 0)
+                throw Fault($"missing parameter(s) required by '{rule.Argument}': {string.Join(", ", missing)}{place.Within}");
         }
 
         bool Has(string name) => values[name] is not null;
-    }
-
-    static bool IsChosen(ArgumentSpec spec, JObject values, string name) =>
-        values[name] is { } value && !JToken.DeepEquals(value, DefaultOf(spec.Arguments.Single(argument => argument.Name == name)) ?? JValue.CreateUndefined());
-
-    static ModuleException Unknown(IReadOnlyList<string> names, ImmutableArray<Argument> arguments, string where, string context)
-    {
-        var supported = arguments.OrderBy(argument => argument.Name, StringComparer.Ordinal)
-            .Select(argument => argument.Aliases.IsEmpty ? argument.Name : $"{argument.Name} ({string.Join(", ", argument.Aliases)})");
-        var suggestions = names.Select(name => NearestName.Of(name, arguments.SelectMany(argument => argument.Aliases.Prepend(argument.Name)))).OfType<string>().Distinct(StringComparer.Ordinal).ToList();
-        return Fault($"Unsupported parameters for {where}: {string.Join(", ", names)}{context}. Supported parameters include: {string.Join(", ", supported)}.",
-            suggestions.Count == 0 ? null : $"did you mean {string.Join(", ", suggestions)}?");
     }
 
     static ModuleException Fault(string message, string? hint = null) => new(ErrorCodes.InvalidArgument, message, hint);

@@ -22,26 +22,35 @@ static class CommandLine
 
     static ModuleCommand FromArgsFile(string program, string path, IReadOnlyDictionary<string, Func<IAnsibleModule>> modules)
     {
-        var (options, parameters) = RunOptions.Split(ReadArgsFile(path));
+        var (options, parameters) = RunOptions.Split(ReadObject(path, "args file"));
+        // An action plugin may run us under a name of its own: then the file's name decides.
         var name = options.ModuleName?[(options.ModuleName.LastIndexOf('.') + 1)..];
-        return new ModuleCommand(Find(name ?? NameOf(program), modules), parameters, options);
+        return new ModuleCommand(Find(name is not null && modules.ContainsKey(name) ? name : NameOf(program), modules), parameters, options);
     }
 
-    static JObject ReadArgsFile(string path)
+    static JObject ReadObject(string path, string what)
     {
         try
         {
-            return Json.Parse(File.ReadAllText(path)) as JObject ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"{path} holds no JSON object");
+            return Json.Parse(File.ReadAllText(path)) as JObject ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"{what} {path} holds no JSON object");
         }
         catch (JsonException e)
         {
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"{path} is no valid JSON: {e.Message}");
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{what} {path} is no valid JSON: {e.Message}", inner: e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModuleException(ErrorCodes.File, $"{what} {path} cannot be read: {e.Message}", inner: e);
         }
     }
 
     static ModuleCommand FromPerson(string program, string[] arguments, IReadOnlyDictionary<string, Func<IAnsibleModule>> modules)
     {
-        var module = Find(NameOf(program), modules);
+        // The program under its build name takes the module's name first: passthrough mirror_repo state=present.
+        var name = NameOf(program);
+        if (!modules.ContainsKey(name) && arguments is [var first, .. var rest] && modules.ContainsKey(first))
+            (name, arguments) = (first, rest);
+        var module = Find(name, modules);
         var options = new RunOptions();
         var parameters = new JObject();
         var warnings = new List<string>();
@@ -63,7 +72,8 @@ static class CommandLine
                     options = options with { Verbosity = argument.Length - 1 };
                     break;
                 case ['@', .. var file]:
-                    parameters.Merge(ReadParameterFile(file), new JsonMergeSettings { MergeArrayHandling = MergeArrayHandling.Replace });
+                    foreach (var parameter in ReadObject(file, "parameter file").Properties())
+                        parameters[parameter.Name] = parameter.Value;
                     break;
                 default:
                     AddPair(argument, module.Spec, parameters, warnings);
@@ -79,7 +89,7 @@ static class CommandLine
         var equals = argument.IndexOf('=', StringComparison.Ordinal);
         if (equals < 1)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"argument \"{argument}\" is neither name=value nor @file", $"{spec.ModuleName} --help lists what can be given");
-        var (name, value) = (argument[..equals], argument[(equals + 1)..]);
+        var (name, value) = (argument[..equals].Trim(), Unquote(argument[(equals + 1)..].Trim()));
         parameters[name] = value;
         if (spec.Arguments.FirstOrDefault(a => a.NoLog && (a.Name == name || a.Aliases.Contains(name))) is { } secret)
         {
@@ -88,13 +98,8 @@ static class CommandLine
         }
     }
 
-    static JObject ReadParameterFile(string path)
-    {
-        if (!File.Exists(path))
-            throw new ModuleException(ErrorCodes.File, $"parameter file {path} does not exist");
-        var text = File.ReadAllText(path);
-        return Json.TryParseObject(text) ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"parameter file {path} holds no JSON object");
-    }
+    // Quotes that a shell has left are Ansible's own: k="a b".
+    static string Unquote(string value) => value is ['"' or '\'', .., _] && value[^1] == value[0] ? value[1..^1] : value;
 
     static IAnsibleModule Find(string name, IReadOnlyDictionary<string, Func<IAnsibleModule>> modules)
     {

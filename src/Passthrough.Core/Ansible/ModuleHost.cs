@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
@@ -9,16 +10,21 @@ namespace Passthrough.Core.Ansible;
 /// Runs one module as Ansible's binary-module protocol wants it, or as a command: reads the arguments, validates them, runs the module and prints exactly one JSON object,
 /// also after a crash. The only place that writes to stdout and stderr.
 /// </summary>
-public static class ModuleHost
+public static partial class ModuleHost
 {
     const int Succeeded = 0;
     const int Failed = 1;
+
+    static readonly Lock Gate = new();
+    static int? exitCode;
 
     /// <param name="argv">The command line, the program's own name first.</param>
     /// <param name="modules">Every module by its short name.</param>
     /// <returns>The exit code: 1 exactly when the answer says <c>failed</c>.</returns>
     public static async Task<int> RunAsync(string[] argv, IReadOnlyDictionary<string, Func<IAnsibleModule>> modules)
     {
+        var secrets = new SecretMasker();
+        AppDomain.CurrentDomain.UnhandledException += (_, crash) => AnswerCrash((Exception)crash.ExceptionObject, secrets);
         try
         {
             var command = CommandLine.Read(argv, modules);
@@ -32,12 +38,11 @@ public static class ModuleHost
             using var terminate = StopOn(PosixSignal.SIGTERM, stop);
             using var interrupt = StopOn(PosixSignal.SIGINT, stop);
             using var hangUp = StopOn(PosixSignal.SIGHUP, stop);
-            var answer = await ExecuteAsync(command, EnvironmentVariables(), stop.Token).ConfigureAwait(false);
-            return Print(answer);
+            return Print(await ExecuteAsync(command, EnvironmentVariables(), stop.Token, secrets).ConfigureAwait(false));
         }
         catch (Exception fault)
         {
-            return Print(ResultJson.OfFault(Faults.Describe(fault, cancelled: false), context: null, withStack: false));
+            return Print(Masked(ResultJson.OfFault(Faults.Describe(fault, cancelled: false), withStack: false), secrets));
         }
     }
 
@@ -45,18 +50,21 @@ public static class ModuleHost
     /// <param name="command">The module, its parameters, and how to run it.</param>
     /// <param name="environment">The environment that fallbacks and paths are read from.</param>
     /// <param name="cancellation">Set when the run is to stop.</param>
+    /// <param name="secrets">Told every secret of the run; the run's own where not given.</param>
     /// <returns>The answer, masked, as it is to be printed.</returns>
-    public static async Task<JObject> ExecuteAsync(ModuleCommand command, IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
+    public static async Task<JObject> ExecuteAsync(ModuleCommand command, IReadOnlyDictionary<string, string> environment, CancellationToken cancellation, SecretMasker? secrets = null)
     {
-        var secrets = new SecretMasker();
+        secrets ??= new SecretMasker();
+        var spec = command.Module.Spec;
+        var withStack = command.Options.Verbosity >= 3;
+        var warnings = new List<string>(command.Warnings);
+        JObject? values = null;
         ModuleContext? context = null;
         JObject answer;
         try
         {
             CryptoLibrary.Require();
-            var warnings = new List<string>(command.Warnings);
-            var name = command.Options.ModuleName ?? command.Module.Spec.ModuleName;
-            var values = new ArgumentValidator(environment, secrets, warnings).Validate(command.Module.Spec, command.Parameters, name, command.Options.IgnoreUnknownParameters);
+            values = new ArgumentValidator(environment, secrets, warnings).Validate(spec, command.Parameters, command.Options.ModuleName ?? spec.ModuleName, command.Options.IgnoreUnknownParameters);
             context = new ModuleContext
             {
                 Arguments = new ModuleArguments(values),
@@ -64,23 +72,22 @@ public static class ModuleHost
                 Diff = command.Options.Diff,
                 Secrets = secrets,
             };
-            foreach (var warning in warnings)
-                context.Warnings.Add(warning);
-            using var bar = command.ShowsProgress ? ProgressBar.Start(context.Progress) : null;
-            answer = ResultJson.Of(await command.Module.RunAsync(context, cancellation).ConfigureAwait(false), context);
-            if (command.Options.InjectInvocation)
-                answer["invocation"] = new JObject { ["module_args"] = InvocationOf(command.Module.Spec.Arguments, values) };
+            using var bar = command.ShowsProgress ? ProgressBar.Start(context.Progress, secrets) : null;
+            answer = ResultJson.Of(await command.Module.RunAsync(context, cancellation).ConfigureAwait(false), context.Diff, withStack);
         }
         catch (Exception fault)
         {
-            answer = ResultJson.OfFault(Faults.Describe(fault, cancellation.IsCancellationRequested), context, withStack: command.Options.Verbosity >= 3);
+            answer = ResultJson.OfFault(Faults.Describe(fault, cancellation.IsCancellationRequested), withStack);
         }
 
-        return (JObject)secrets.Mask(answer);
+        ResultJson.AddNotes(answer, context?.Actions ?? [], [.. warnings, .. context?.Warnings ?? []]);
+        if (command.Options.InjectInvocation && values is not null)
+            answer["invocation"] = new JObject { ["module_args"] = InvocationOf(spec.Arguments, values) };
+        return Masked(answer, secrets);
     }
 
     /// <summary>All parameters with their defaults, secrets replaced: what <c>-vvv</c> shows.</summary>
-    static JObject InvocationOf(System.Collections.Immutable.ImmutableArray<Argument> arguments, JObject values) =>
+    static JObject InvocationOf(ImmutableArray<Argument> arguments, JObject values) =>
         new(arguments.Select(argument => new JProperty(argument.Name,
             argument.NoLog && values[argument.Name] is not null ? SecretMasker.WholeValue
             : values[argument.Name] switch
@@ -91,27 +98,30 @@ public static class ModuleHost
                 var value => value,
             })));
 
+    // The answer's own names stay whatever the secrets are: somebody whose password is "failed" must still be told of a failure.
+    static JObject Masked(JObject answer, SecretMasker secrets) => new(answer.Properties().Select(p => new JProperty(p.Name, secrets.Mask(p.Value))));
+
     static int Print(JObject answer)
     {
-        // The line feed in front parts the JSON from whatever a login shell printed before it.
-        StandardOutput.Write("\n" + Json.CompactAscii(WithoutLoneSurrogates(answer)) + "\n");
-        return answer["failed"] is JValue { Value: true } ? Failed : Succeeded;
+        lock (Gate)
+        {
+            // There is one answer, also where a thread crashes behind it.
+            if (exitCode is { } code)
+                return code;
+            // The line feed in front parts the JSON from whatever a login shell printed before it.
+            StandardOutput.Write("\n" + Json.CompactAscii(ResultJson.Readable(answer)) + "\n");
+            return (exitCode = answer["failed"] is JValue { Value: true } ? Failed : Succeeded).Value;
+        }
     }
 
-    // From core 2.18 on half a surrogate pair fails the task; file names and servers can hold one.
-    static JToken WithoutLoneSurrogates(JToken value) => value switch
-    {
-        JObject json => new JObject(json.Properties().Select(p => (Name: Repair(p.Name), p.Value)).DistinctBy(p => p.Name).Select(p => new JProperty(p.Name, WithoutLoneSurrogates(p.Value)))),
-        JArray items => new JArray(items.Select(WithoutLoneSurrogates)),
-        JValue { Value: string text } => new JValue(Repair(text)),
-        _ => value.DeepClone(),
-    };
+    /// <summary>An exception on a thread of its own reaches no catch: the runtime would print its stack and abort, and Ansible say MODULE FAILURE.</summary>
+    static void AnswerCrash(Exception crash, SecretMasker secrets) =>
+        ExitAtOnce(Print(Masked(ResultJson.OfFault(Faults.Describe(crash, cancelled: false), withStack: false), secrets)));
 
-    static string Repair(string text) => System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
-
+    // A second Ctrl-C is from somebody who does not want to wait for an orderly end.
     static PosixSignalRegistration StopOn(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, received =>
     {
-        received.Cancel = true;
+        received.Cancel = signal != PosixSignal.SIGINT || !stop.IsCancellationRequested;
         stop.Cancel();
     });
 
@@ -122,4 +132,7 @@ public static class ModuleHost
             variables[(string)variable.Key] = (string?)variable.Value ?? "";
         return variables;
     }
+
+    [LibraryImport("libc.so.6", EntryPoint = "_exit")]
+    private static partial void ExitAtOnce(int code);
 }

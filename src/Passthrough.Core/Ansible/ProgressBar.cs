@@ -5,42 +5,62 @@ namespace Passthrough.Core.Ansible;
 /// <summary>One line on a terminal's stderr that says how far a transfer is; removed when disposed.</summary>
 sealed class ProgressBar : IDisposable
 {
-    const int Width = 28;
+    const int Width = 20;
     const double MiB = 1024 * 1024;
+    const double LongestShown = 100 * 3600 - 1; // 99:59:59
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     readonly TransferProgress progress;
+    readonly SecretMasker secrets;
     readonly long started = TimeProvider.System.GetTimestamp();
     readonly Timer timer;
+    readonly Lock gate = new();
     bool shown;
+    bool over;
 
-    ProgressBar(TransferProgress progress)
+    ProgressBar(TransferProgress progress, SecretMasker secrets)
     {
         this.progress = progress;
+        this.secrets = secrets;
         timer = new Timer(_ => Draw(), state: null, Interval, Interval);
     }
 
-    public static ProgressBar Start(TransferProgress progress) => new(progress);
+    public static ProgressBar Start(TransferProgress progress, SecretMasker secrets) => new(progress, secrets);
 
     void Draw()
     {
         var (done, total) = (progress.BytesDone, progress.BytesTotal);
         if (total <= 0)
             return;
-        shown = true;
         var fraction = Math.Clamp((double)done / total, 0, 1);
-        var seconds = TimeProvider.System.GetElapsedTime(started).TotalSeconds;
-        var rate = done / Math.Max(seconds, 0.001);
-        var left = rate > 0 ? TimeSpan.FromSeconds((total - done) / rate) : TimeSpan.Zero;
+        var rate = done / Math.Max(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0.001);
+        var left = (int)Math.Clamp((total - done) / Math.Max(rate, 1), 0, LongestShown);
         var bar = new string('#', (int)(fraction * Width)).PadRight(Width, '.');
-        StandardOutput.WriteError(string.Create(CultureInfo.InvariantCulture,
-            $"\r{progress.Phase}: [{bar}] {fraction * 100:0}% {done / MiB:0.0}/{total / MiB:0.0} MiB, {progress.ImagesDone}/{progress.ImagesTotal} images, {rate / MiB:0.0} MiB/s, {left:hh\\:mm\\:ss} left\e[K"));
+        // Without wrapping, a narrow terminal cuts the line instead of scrolling with every update.
+        Show(string.Create(CultureInfo.InvariantCulture,
+            $"\r\e[?7l{secrets.Mask(progress.Phase)}: [{bar}] {fraction * 100:0}% {done / MiB:0.0}/{total / MiB:0.0} MiB, {progress.ImagesDone}/{progress.ImagesTotal} images, {rate / MiB:0.0} MiB/s, {left / 3600:00}:{left / 60 % 60:00}:{left % 60:00} left\e[K\e[?7h"));
+    }
+
+    // A last tick of the timer must not draw behind the answer.
+    void Show(string line)
+    {
+        lock (gate)
+        {
+            if (over)
+                return;
+            shown = true;
+            StandardOutput.WriteError(line);
+        }
     }
 
     public void Dispose()
     {
         timer.Dispose();
-        if (shown)
-            StandardOutput.WriteError("\r\e[K");
+        lock (gate)
+        {
+            over = true;
+            if (shown)
+                StandardOutput.WriteError("\r\e[K");
+        }
     }
 }

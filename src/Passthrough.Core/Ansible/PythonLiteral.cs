@@ -4,7 +4,7 @@ using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Core.Ansible;
 
-/// <summary>Dictionaries in Python's notation (<c>{'a': True, 'b': None}</c>), which templates leave behind where JSON was meant.</summary>
+/// <summary>Dictionaries and lists in Python's notation (<c>{'a': True, 'b': [None]}</c>), which templates leave behind where JSON was meant.</summary>
 ref struct PythonLiteral
 {
     const int MaxDepth = 64;
@@ -15,13 +15,13 @@ ref struct PythonLiteral
 
     PythonLiteral(ReadOnlySpan<char> text) => this.text = text;
 
-    /// <summary>Null where the text is no dictionary of literals.</summary>
-    public static JObject? TryParseDictionary(string text)
+    /// <summary>Null where the text is no literal.</summary>
+    public static JToken? TryParse(string text)
     {
         var reader = new PythonLiteral(text);
         var value = reader.Value();
         reader.SkipBlanks();
-        return reader.position == text.Length ? value as JObject : null;
+        return reader.position == text.Length ? value : null;
     }
 
     JToken? Value()

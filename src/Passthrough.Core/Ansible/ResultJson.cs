@@ -1,3 +1,4 @@
+using System.Text;
 using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Core.Ansible;
@@ -8,52 +9,67 @@ namespace Passthrough.Core.Ansible;
 /// </summary>
 static class ResultJson
 {
-    public static JObject Of(ModuleResult result, ModuleContext context)
+    /// <summary>What Ansible, or this host, gives a meaning of its own: module data under such a name would change how the task ends.</summary>
+    static readonly HashSet<string> Reserved = new(StringComparer.Ordinal)
     {
-        var json = new JObject { ["changed"] = result.Changed };
-        AddFailure(json, result.Failure, result.Message, withStack: false);
-        json.Merge(result.Data);
-        AddNotes(json, context);
-        if (context.Diff && result.Diffs.Count > 0)
+        "changed", "failed", "msg", "error", "exception", "warnings", "deprecations", "actions", "diff", "invocation",
+        "results", "rc", "skipped", "skip_reason", "attempts", "retries", "finished", "started", "ansible_job_id", "item", "add_host", "add_group", "stats", "ansible_facts", "stdout", "stderr",
+    };
+
+    /// <summary>From core 2.19 on a member of this name, at any depth, fails the task.</summary>
+    const string TypeTag = "__ansible_type";
+
+    /// <exception cref="InvalidOperationException">The module's data uses a reserved name: a defect.</exception>
+    public static JObject Of(ModuleResult result, bool diff, bool withStack)
+    {
+        if (result.Data.Properties().FirstOrDefault(p => Reserved.Contains(p.Name) || p.Name.StartsWith("_ansible_", StringComparison.Ordinal)) is { } wrong)
+            throw new InvalidOperationException($"{wrong.Name} in a result has a meaning of its own in Ansible");
+        var json = result.Failure is { } failure ? OfFault(failure, withStack) : new JObject { ["msg"] = result.Message };
+        json["changed"] = result.Changed;
+        foreach (var member in result.Data.Properties())
+            json[member.Name] = member.Value;
+        if (diff && result.Diffs.Count > 0)
             json["diff"] = new JArray(result.Diffs.Select(DiffOf));
         return json;
     }
 
-    public static JObject OfFault(ModuleException fault, ModuleContext? context, bool withStack)
+    public static JObject OfFault(ModuleException fault, bool withStack)
     {
-        var json = new JObject { ["changed"] = false };
-        AddFailure(json, fault, fault.Message, withStack);
-        if (context is not null)
-            AddNotes(json, context);
-        return json;
-    }
-
-    static void AddFailure(JObject json, ModuleException? fault, string message, bool withStack)
-    {
-        if (fault is null)
-        {
-            json["msg"] = message;
-            return;
-        }
-
-        json["failed"] = true;
-        json["msg"] = fault.Hint is null ? fault.Message : $"{fault.Message.TrimEnd('.')}; {fault.Hint}";
         var error = new JObject { ["code"] = fault.Code };
         AddIfAny(error, "hint", fault.Hint);
         AddIfAny(error, "http_status", fault.HttpStatus);
         AddIfAny(error, "image", fault.Image);
         AddIfAny(error, "blob", fault.Blob);
-        json["error"] = error;
+        var json = new JObject { ["changed"] = false, ["failed"] = true, ["msg"] = Sentence(fault), ["error"] = error };
         if (withStack || fault.Code == ErrorCodes.Internal)
             json["exception"] = (fault.InnerException ?? fault).ToString();
+        return json;
     }
 
-    static void AddNotes(JObject json, ModuleContext context)
+    /// <summary>Adds what was done and what the user should know, however the run ended.</summary>
+    public static void AddNotes(JObject json, IEnumerable<string> actions, IEnumerable<string> warnings)
     {
-        json["actions"] = new JArray(context.Actions);
-        if (context.Warnings.Count > 0)
-            json["warnings"] = new JArray(context.Warnings.Distinct(StringComparer.Ordinal));
+        json["actions"] = new JArray(actions);
+        var notes = warnings.Distinct(StringComparer.Ordinal).ToList();
+        if (notes.Count > 0)
+            json["warnings"] = new JArray(notes);
     }
+
+    /// <summary>The value as every core can read it: no half of a surrogate pair (file names and servers can hold one) and no member that core takes for a type.</summary>
+    public static JToken Readable(JToken value) => value switch
+    {
+        JObject json => new JObject(json.Properties().Select(p => (Name: p.Name == TypeTag ? TypeTag.TrimStart('_') : Repair(p.Name), p.Value)).DistinctBy(p => p.Name).Select(p => new JProperty(p.Name, Readable(p.Value)))),
+        JArray items => new JArray(items.Select(Readable)),
+        JValue { Value: string text } => new JValue(Repair(text)),
+        _ => value.DeepClone(),
+    };
+
+    static string Repair(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+
+    // Message and hint read as one sentence, or as two where the message has its own full stop.
+    static string Sentence(ModuleException fault) => fault.Hint is not { Length: > 0 } hint ? fault.Message
+        : fault.Message.EndsWith('.') ? $"{fault.Message} {char.ToUpperInvariant(hint[0])}{hint[1..]}"
+        : $"{fault.Message}; {hint}";
 
     static JObject DiffOf(ResultDiff diff) => new()
     {

@@ -38,9 +38,9 @@ static partial class StandardOutput
         }
     }
 
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    [LibraryImport("libc.so.6", EntryPoint = "write", SetLastError = true)]
     private static unsafe partial nint Write(int descriptor, byte* bytes, nint count);
 
-    [LibraryImport("libc", EntryPoint = "isatty")]
+    [LibraryImport("libc.so.6", EntryPoint = "isatty")]
     private static partial int IsTerminal(int descriptor);
 }
