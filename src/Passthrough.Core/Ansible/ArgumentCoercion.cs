@@ -14,15 +14,12 @@ sealed class ArgumentCoercion(IReadOnlyDictionary<string, string> environment)
     static readonly string[] True = ["y", "yes", "on", "1", "true", "t", "1.0"];
     static readonly string[] False = ["n", "no", "off", "0", "false", "f", "0.0"];
 
-    /// <summary>Whether cores up to 2.18 left this text where something in a list or dictionary was omitted.</summary>
-    public static bool IsOmitted(JToken value) => value is JValue { Value: string text } && text.StartsWith("__omit_place_holder__", StringComparison.Ordinal);
-
     /// <exception cref="ModuleException">The value cannot be of the type.</exception>
     public JToken Coerce(Argument argument, JToken value, ArgumentPlace place)
     {
         var coerced = Convert(argument.Type, value, $"argument '{argument.Name}' is of type {PythonText.TypeOf(value)}{place.QuotedWithin} and we were unable to convert to");
         return coerced is JArray items && argument.Type == ArgumentType.List
-            ? new JArray(items.Where(item => item.Type != JTokenType.Null && !IsOmitted(item)).Select(item =>
+            ? new JArray(items.Where(item => item.Type != JTokenType.Null).Select(item =>
                 Convert(argument.Elements, item, $"Elements value for option '{argument.Name}'{place.QuotedWithin} is of type {PythonText.TypeOf(item)} and we were unable to convert to")))
             : coerced;
     }

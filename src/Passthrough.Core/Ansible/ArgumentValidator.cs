@@ -23,8 +23,18 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
     public JObject Validate(ArgumentSpec spec, JObject given, string moduleName, bool ignoreUnknown)
     {
         RegisterSecrets(spec.Arguments, given);
-        return Read(spec.Arguments, spec, given, ArgumentPlace.Top(ignoreUnknown ? null : moduleName));
+        return Read(spec.Arguments, spec, (JObject)WithoutOmitted(given), ArgumentPlace.Top(ignoreUnknown ? null : moduleName));
     }
+
+    // Cores up to 2.18 leave this text where "omit" stands within a list or dictionary.
+    static bool IsOmitted(JToken value) => value is JValue { Value: string text } && text.StartsWith("__omit_place_holder__", StringComparison.Ordinal);
+
+    static JToken WithoutOmitted(JToken value) => value switch
+    {
+        JObject json => new JObject(json.Properties().Where(p => !IsOmitted(p.Value)).Select(p => new JProperty(p.Name, WithoutOmitted(p.Value)))),
+        JArray items => new JArray(items.Where(item => !IsOmitted(item)).Select(WithoutOmitted)),
+        _ => value,
+    };
 
     void RegisterSecrets(ImmutableArray<Argument> arguments, JObject given)
     {
@@ -90,7 +100,7 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
     {
         null or { Type: JTokenType.Null } => false,
         JValue { Value: string { Length: 0 } } => argument is { Type: ArgumentType.Text, NoLog: false, Required: false, Choices.IsEmpty: true, EnvironmentFallback.IsEmpty: true },
-        _ => !ArgumentCoercion.IsOmitted(value),
+        _ => true,
     };
 
     static JToken? DefaultOf(Argument argument) => argument.Default switch

@@ -12,13 +12,18 @@ static class HelpText
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"usage: {spec.ModuleName} [--check] [--diff] [-v] [@file.json] name=value …\n\n");
-        foreach (var argument in spec.Arguments)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"  {argument.Name}{(argument.Aliases.IsEmpty ? "" : $" ({string.Join(", ", argument.Aliases)})")}\n      {Describe(argument)}\n");
-        }
-
+        AddArguments(text, spec.Arguments, indent: "  ");
         text.Append("\nprints one JSON object; exit code 1 when it says failed. Secrets belong in the environment or in @file.\n");
         return text.ToString();
+    }
+
+    static void AddArguments(StringBuilder text, IEnumerable<Argument> arguments, string indent)
+    {
+        foreach (var argument in arguments)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{indent}{argument.Name}{(argument.Aliases.IsEmpty ? "" : $" ({string.Join(", ", argument.Aliases)})")}\n{indent}    {Describe(argument)}\n");
+            AddArguments(text, argument.Options, indent + "    ");
+        }
     }
 
     static string Describe(Argument argument)

@@ -99,7 +99,7 @@ public static partial class ModuleHost
             })));
 
     // The answer's own names stay whatever the secrets are: somebody whose password is "failed" must still be told of a failure.
-    static JObject Masked(JObject answer, SecretMasker secrets) => new(answer.Properties().Select(p => new JProperty(p.Name, secrets.Mask(p.Value))));
+    static JObject Masked(JObject answer, SecretMasker secrets) => new(answer.Properties().Select(p => new JProperty(p.Name, ResultJson.Readable(secrets.Mask(p.Value)))));
 
     static int Print(JObject answer)
     {
@@ -109,7 +109,7 @@ public static partial class ModuleHost
             if (exitCode is { } code)
                 return code;
             // The line feed in front parts the JSON from whatever a login shell printed before it.
-            StandardOutput.Write("\n" + Json.CompactAscii(ResultJson.Readable(answer)) + "\n");
+            StandardOutput.Write("\n" + Json.CompactAscii(answer) + "\n");
             return (exitCode = answer["failed"] is JValue { Value: true } ? Failed : Succeeded).Value;
         }
     }

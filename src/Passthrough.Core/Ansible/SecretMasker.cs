@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
@@ -37,6 +38,14 @@ public sealed class SecretMasker
             secrets.Add(secret);
             forms = null;
         }
+    }
+
+    /// <summary>Registers a password together with its user: of a short one the base64 of both is all that can be told from chance.</summary>
+    public void AddCredential(string user, string password)
+    {
+        Add(password);
+        if (password.Length > 0)
+            Add(Convert.ToBase64String(Encoding.UTF8.GetBytes($"{user}:{password}")).TrimEnd('='));
     }
 
     /// <summary>Registers every string and number in the value.</summary>
@@ -84,9 +93,14 @@ public sealed class SecretMasker
     static IEnumerable<string> FormsOf(string secret)
     {
         yield return secret;
-        yield return Uri.EscapeDataString(secret);
         yield return Json.Compact(new JValue(secret))[1..^1];
         yield return Json.CompactAscii(new JValue(secret))[1..^1];
+        foreach (var escaped in new[] { Uri.EscapeDataString(secret), WebUtility.UrlEncode(secret) })
+        {
+            yield return escaped;
+            yield return LowerHex(escaped);
+        }
+
         var bytes = Encoding.UTF8.GetBytes(secret);
         yield return Convert.ToBase64String(bytes);
         for (var offset = 0; offset < 3; offset++)
@@ -98,6 +112,19 @@ public sealed class SecretMasker
                 yield return piece.Replace('+', '-').Replace('/', '_');
             }
         }
+    }
+
+    // RFC 3986 2.1 wants %2F; some write %2f.
+    static string LowerHex(string escaped)
+    {
+        var text = escaped.ToCharArray();
+        for (var i = 0; i + 2 < text.Length; i++)
+        {
+            if (text[i] == '%')
+                (text[i + 1], text[i + 2]) = (char.ToLowerInvariant(text[i + 1]), char.ToLowerInvariant(text[i + 2]));
+        }
+
+        return new string(text);
     }
 
     /// <summary>The characters that the bytes alone decide where <paramref name="offset"/> other bytes (modulo 3) stand before them and any after.</summary>

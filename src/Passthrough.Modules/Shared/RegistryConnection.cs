@@ -96,6 +96,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             throw new ModuleException(ErrorCodes.InvalidArgument, username is null ? "password is given without username" : "username is given without password", "give both, or neither and an authfile");
         if (username.Contains(':'))
             throw new ModuleException(ErrorCodes.InvalidArgument, "username has a colon, which no registry can receive", "give the password in password");
+        context.Secrets.AddCredential(username, password);
         return new Credential { Username = username, Password = password };
     }
 }
