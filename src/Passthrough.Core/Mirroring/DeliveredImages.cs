@@ -65,13 +65,12 @@ public sealed class DeliveredImages
     /// <summary>The record with these images too. What is there already under the same target and digest stays as it is: it was delivered then.</summary>
     public DeliveredImages With(IEnumerable<DeliveredImage> delivered)
     {
-        var byTarget = Images.ToDictionary(image => image.Target.ToString(), StringComparer.Ordinal);
+        var byTarget = Images.DistinctBy(image => image.Target).ToDictionary(image => image.Target.ToString(), StringComparer.Ordinal);
         foreach (var image in delivered)
         {
-            var target = image.Target.ToString();
-            byTarget[target] = byTarget.TryGetValue(target, out var before) && before.Digest == image.Digest && before.Source == image.Source
-                ? image with { ArchiveId = before.ArchiveId }
-                : image;
+            var isKnown = byTarget.TryGetValue(image.Target.ToString(), out var before) && before.Digest == image.Digest && before.Source == image.Source;
+            if (!isKnown)
+                byTarget[image.Target.ToString()] = image;
         }
 
         return new DeliveredImages(Registry, byTarget.Values);

@@ -47,7 +47,7 @@ sealed class ArchiveRun
 
     public bool HasRegistry => arguments.IsSet("registry_host");
 
-    public bool HasRequests => arguments.IsSet("images") || arguments.IsSet("images_file");
+    public bool HasRequests => arguments.Items("images").Count > 0 || arguments.IsSet("images_file");
 
     /// <summary>The local registry.</summary>
     public RegistryConnection Connect() => RegistryConnection.From(Context);
@@ -57,7 +57,16 @@ sealed class ArchiveRun
         new(connection.Endpoint, arguments.RequiredText("namespace"), arguments.RequiredText("mirror_path_template"), connection.Product.Traits);
 
     /// <summary>The places that are asked in the upstreams' stead.</summary>
-    public IEnumerable<KeyValuePair<string, string>> PullFrom() => TextPairs("pull_from", "the place that is asked in its stead");
+    public IEnumerable<KeyValuePair<string, string>> PullFrom()
+    {
+        foreach (var pair in TextPairs("pull_from", "the place that is asked in its stead"))
+        {
+            // Credentials belong into authfile; whoever writes them here is told so, and not with the password.
+            if (pair.Value.LastIndexOf('@') is var at && at > 0)
+                Context.Secrets.Add(pair.Value[..at].Split(':')[^1]);
+            yield return pair;
+        }
+    }
 
     /// <summary>Opens the archive at <c>path</c>; names that it has lost are those of <c>references</c>.</summary>
     public IArchive OpenArchive()
@@ -108,6 +117,13 @@ sealed class ArchiveRun
         ImageRequest Of(string text, ImmutableArray<Platform> wanted) => template with { Image = Reference.Parse(text.Trim()).WithDefaultTag(), Platforms = wanted };
     }
 
+    /// <summary>Tells of patterns that no image was like, once all were seen: mostly a slip.</summary>
+    public void WarnOfUnmatchedPatterns()
+    {
+        foreach (var pattern in filter.Unmatched)
+            Context.Warnings.Add($"no image is like the pattern \"{pattern}\" of only or exclude, which are held against the full reference");
+    }
+
     static ImmutableArray<Platform> Platforms(IEnumerable<string> texts) => [.. texts.Select(Platform.Parse).Distinct()];
 
     // One reference a line; what follows a # is for people.
@@ -123,14 +139,12 @@ sealed class ArchiveRun
         }
     }
 
-    void RequireSome(int chosen, int all, string what)
+    static void RequireSome(int chosen, int all, string what)
     {
         if (all == 0)
             throw Invalid($"{what} holds no image", "there is nothing to do");
         if (chosen == 0)
             throw Invalid($"only and exclude leave none of the {all} images of {what}", "patterns are held against the full reference, like quay.io/team/*");
-        foreach (var pattern in filter.Unmatched)
-            Context.Warnings.Add($"no image is like the pattern \"{pattern}\" of only or exclude, which are held against the full reference");
     }
 
     IEnumerable<KeyValuePair<string, string>> TextPairs(string parameter, string what) =>

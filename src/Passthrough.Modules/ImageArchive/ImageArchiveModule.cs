@@ -92,6 +92,7 @@ sealed class ImageArchiveModule : IAnsibleModule
                 Inspected => InspectedState.RunAsync(run, cancellation),
                 _ => VerifiedState.RunAsync(run, cancellation),
             });
+            run.WarnOfUnmatchedPatterns();
             if (result.Failure is null)
                 end = "done";
             return result;

@@ -18,14 +18,16 @@ static class LoadedState
         var connection = run.Connect();
         using var archive = run.OpenArchive();
         var plan = await LoadPlan.MakeAsync(archive, run.Choose(archive), run.Naming(connection), cancellation);
-        // What is wrong with the record is known before anything is sent, too.
         var record = run.RecordPath is null ? null : DeliveredImages.Of(connection.Endpoint.Authority, run.RecordPath);
+        // What is wrong with its path is known before anything is sent, too.
+        record?.With(plan.Delivered(_ => true)).Write(run.RecordPath!, checkMode: true);
 
         using var store = connection.OpenStore();
         var report = await plan.CopyAsync(run, context.CheckMode ? new ReadOnlyTarget(store) : store, run.ContinueOnError, cancellation);
         foreach (var outcome in report.Outcomes.Where(IsChange))
             context.Actions.Add($"load {outcome.Item.Source} as {outcome.Item.Target}");
-        var recorded = record?.With(Delivered(plan, report)).Write(run.RecordPath!, context.CheckMode);
+        var delivered = record?.With(plan.Delivered(i => IsChange(report.Outcomes[i]) || report.Outcomes[i].Status == CopyStatus.Present));
+        var recorded = delivered?.Write(run.RecordPath!, context.CheckMode);
         if (recorded is { Changed: true })
             context.Actions.Add($"write {recorded.Path}");
 
@@ -34,7 +36,7 @@ static class LoadedState
             // What a failed image has left in the registry is a change, too.
             Changed = report.Outcomes.Any(IsChange) || report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || recorded is { Changed: true },
             Message = Summary(run, plan, report),
-            Diffs = DiffsOf(connection.Endpoint.Authority, report, recorded, record, plan),
+            Diffs = DiffsOf(connection.Endpoint.Authority, report, recorded, record, delivered),
             Failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault(),
             Data = new JObject
             {
@@ -58,18 +60,6 @@ static class LoadedState
     }
 
     static bool IsChange(CopyOutcome outcome) => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated;
-
-    static bool IsThere(CopyOutcome outcome) => IsChange(outcome) || outcome.Status == CopyStatus.Present;
-
-    static IEnumerable<DeliveredImage> Delivered(LoadPlan plan, CopyReport report) =>
-        from pair in report.Outcomes.Zip(plan.Contents.Images)
-        where IsThere(pair.First)
-        select new DeliveredImage(pair.First.Item.Source, pair.First.Item.Target, pair.First.Item.Root.Digest, pair.First.Item.Root.MediaType)
-        {
-            Platforms = [.. pair.Second.Platforms.Select(platform => platform.ToString())],
-            ArchiveId = plan.Contents.Archive.Id,
-            DigestPreserved = pair.Second.Image.DigestPreserved,
-        };
 
     static string Summary(ArchiveRun run, LoadPlan plan, CopyReport report)
     {
@@ -122,14 +112,14 @@ static class LoadedState
         return counts;
     }
 
-    static IReadOnlyList<ResultDiff> DiffsOf(string registry, CopyReport report, FileChange? recorded, DeliveredImages? record, LoadPlan plan)
+    static List<ResultDiff> DiffsOf(string registry, CopyReport report, FileChange? recorded, DeliveredImages? before, DeliveredImages? after)
     {
         var diffs = new List<ResultDiff>();
         var changed = report.Outcomes.Where(IsChange).ToList();
         if (changed.Count > 0)
             diffs.Add(new ResultDiff(registry, ResultParts.Lines(changed.Select(outcome => (outcome.Item.Target, outcome.Before))), ResultParts.Lines(changed.Select(outcome => (outcome.Item.Target, (Digest?)outcome.Item.Root.Digest)))));
         if (recorded is { Changed: true })
-            diffs.Add(new ResultDiff(recorded.Path, recorded.Before is null ? "" : record!.Render(), record!.With(Delivered(plan, report)).Render()));
+            diffs.Add(new ResultDiff(recorded.Path, recorded.Before is null ? "" : before!.Render(), after!.Render()));
         return diffs;
     }
 }

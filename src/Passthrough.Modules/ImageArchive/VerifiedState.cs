@@ -31,6 +31,9 @@ static class VerifiedState
     {
         using var opened = run.HasArchive ? run.OpenArchive() : null;
         var chosen = opened is null ? [] : run.Choose(opened);
+        // What should be where is known, and without contradiction, before hours are spent on reading.
+        var connection = registry ? run.Connect() : null;
+        var expected = connection is null ? [] : Expected(run, opened, chosen, connection);
         var data = new JObject { ["verified"] = new JArray((archive ? [OfArchive] : Array.Empty<string>()).Concat(registry ? [OfRegistry] : [])) };
         if (opened is not null)
             data["archive"] = ResultParts.Archive(opened);
@@ -48,10 +51,8 @@ static class VerifiedState
             said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {run.Path} is whole");
         }
 
-        if (registry)
+        if (connection is not null)
         {
-            var connection = run.Connect();
-            var expected = Expected(run, opened, chosen, connection);
             using var store = connection.OpenStore();
             var deep = run.Context.Arguments.Flag("deep");
             var found = await new RegistryVerifier(store, run.Concurrency, deep, run.Context.Progress).VerifyAsync(expected, cancellation);
