@@ -32,6 +32,9 @@ static class GoText
         return quoted.Append('"').ToString();
     }
 
+    /// <summary>What <c>%t</c> prints.</summary>
+    public static string Boolean(bool value) => value ? "true" : "false";
+
     // Letters, marks, numbers, punctuation, symbols, and of the spaces only U+0020.
     static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Control or UnicodeCategory.Format

@@ -12,8 +12,6 @@ namespace Passthrough.Core.Mirroring;
 /// </summary>
 public sealed partial record RegistriesConf
 {
-    const string Wildcard = "*.";
-
     /// <param name="toml">The file, or a drop-in.</param>
     /// <param name="path">What messages call it.</param>
     /// <exception cref="ModuleException">No client would start with it: <c>loading registries configuration "PATH": …</c>.</exception>
@@ -42,12 +40,15 @@ public sealed partial record RegistriesConf
                 text.Append("\n  [[registry.mirror]]\n");
                 Line(text, "  ", "location", mirror.Location);
                 Line(text, "  ", "insecure", mirror.Insecure);
-                Line(text, "  ", "pull-from-mirror", mirror.Pull switch { PullFromMirror.DigestOnly => "digest-only", PullFromMirror.TagOnly => "tag-only", _ => "" });
+                Line(text, "  ", "pull-from-mirror", TextOf(mirror.Pull));
             }
         }
 
         return text.ToString();
     }
+
+    /// <summary>The value of <c>pull-from-mirror</c>; empty where the line is left out.</summary>
+    internal static string TextOf(PullFromMirror pull) => pull switch { PullFromMirror.DigestOnly => "digest-only", PullFromMirror.TagOnly => "tag-only", _ => "" };
 
     static void Line(StringBuilder text, string indent, string key, string value)
     {
@@ -80,7 +81,7 @@ public sealed partial record RegistriesConf
             };
             if (conf.ShortNameMode is not (null or "" or "enforcing" or "permissive" or "disabled"))
                 throw Fault($"invalid short-name mode: {GoText.Quote(conf.ShortNameMode)}");
-            if (conf.Registries.FirstOrDefault(registry => registry.Scope.StartsWith(Wildcard, StringComparison.Ordinal) && registry.Scope.AsSpan().ContainsAny("/@:")) is { } wrong)
+            if (conf.Registries.FirstOrDefault(registry => registry.Scope.StartsWith(MirrorNames.Wildcard, StringComparison.Ordinal) && registry.Scope.AsSpan().ContainsAny("/@:")) is { } wrong)
                 throw Fault($"Wildcarded prefix should be in the format: *.example.com. Current prefix {GoText.Quote(wrong.Scope)} is incorrectly formatted");
             foreach (var alias in Table(document, "aliases")?.Properties() ?? [])
                 CheckAlias(alias.Name, alias.Value is JValue { Value: string image } ? image : throw WrongType(alias.Name, alias.Value));
@@ -105,7 +106,7 @@ public sealed partial record RegistriesConf
             if (prefix.Length > 0)
             {
                 prefix = Location(table, "prefix");
-                if (location.Length == 0 && !prefix.StartsWith(Wildcard, StringComparison.Ordinal))
+                if (location.Length == 0 && !prefix.StartsWith(MirrorNames.Wildcard, StringComparison.Ordinal))
                     throw Fault("invalid condition: location is unset and prefix is not in the format: *.example.com");
             }
             else if (location.Length == 0)
