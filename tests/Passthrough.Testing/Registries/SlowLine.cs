@@ -17,6 +17,7 @@ public sealed class SlowLine : IAsyncDisposable
     readonly List<(long Bytes, TaskCompletionSource Reached)> watches = [];
     long due = TimeProvider.System.GetTimestamp();
     long sent;
+    int open;
 
     /// <param name="target">The registry's port.</param>
     /// <param name="port">Where to listen; 0 takes a free one.</param>
@@ -44,6 +45,13 @@ public sealed class SlowLine : IAsyncDisposable
         return reached.Task;
     }
 
+    /// <summary>Completes when nothing is under way any more: what a killed client had written arrives after its end.</summary>
+    public async Task WhenIdle()
+    {
+        while (Volatile.Read(ref open) > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
@@ -56,7 +64,9 @@ public sealed class SlowLine : IAsyncDisposable
         {
             try
             {
-                _ = Relay(await listener.AcceptSocketAsync(stop.Token));
+                var client = await listener.AcceptSocketAsync(stop.Token);
+                Interlocked.Increment(ref open);
+                _ = Relay(client);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -79,6 +89,10 @@ public sealed class SlowLine : IAsyncDisposable
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
                 // A side that went away, or the end of the test: both sides are closed.
+            }
+            finally
+            {
+                Interlocked.Decrement(ref open);
             }
         }
     }

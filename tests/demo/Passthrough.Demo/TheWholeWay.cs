@@ -235,6 +235,8 @@ sealed class TheWholeWay : IAsyncDisposable
         DemoFailure.Unless(!push.IsCompleted, "the load ended before it could be killed");
         DemoFailure.Unless(Descendants.Kill("AnsiballZ_image_archive") == 1, "the running module was not found");
         DemoFailure.Unless(!(await push).Succeeded, "the play did not notice that its module was killed");
+        await line.WhenIdle();
+        await Mirror.Settle();
         var arrived = Uploads(await Mirror.Requests());
         var arrivedBytes = SizeOf(arrived);
         var cut = CutUploads();

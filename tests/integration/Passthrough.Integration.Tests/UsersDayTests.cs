@@ -77,7 +77,7 @@ public sealed class UsersDayTests(Stage stage) : IClassFixture<Stage>
         var run = (await day.Run(Day.Setup)).MustSucceed();
 
         Assert.True(run.Recap["localhost"].Ok > 0, run.Command.ToString());
-        Assert.Contains("localhost", string.Join(' ', run.Tasks.Select(task => (string?)task.Result["msg"]).OfType<string>()), StringComparison.Ordinal);
+        Assert.Contains("localhost", string.Join(' ', run.Tasks.Select(task => task.Result["msg"]?.ToString()).OfType<string>()), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(day.Output, "icsp-distribution-localhost.yml")));
     }
 
