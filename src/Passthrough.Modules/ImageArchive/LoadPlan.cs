@@ -50,12 +50,14 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
     /// <summary>What the record says of those images that are in the registry then.</summary>
     /// <param name="isThere">Whether an item is, by its position.</param>
     public IEnumerable<DeliveredImage> Delivered(Func<int, bool> isThere) =>
-        Items.Zip(Contents.Images).Where((_, i) => isThere(i)).Select(pair => new DeliveredImage(pair.First.Source, pair.First.Target, pair.First.Root.Digest, pair.First.Root.MediaType)
-        {
-            Platforms = [.. pair.Second.Platforms.Select(platform => platform.ToString())],
-            ArchiveId = Contents.Archive.Id,
-            DigestPreserved = pair.Second.Image.DigestPreserved,
-        });
+        Items.Select(Delivered).Where((_, i) => isThere(i));
+
+    DeliveredImage Delivered(CopyItem item, int position) => new(item.Source, item.Target, item.Root.Digest, item.Root.MediaType)
+    {
+        Platforms = [.. Contents.Images[position].Platforms.Select(platform => platform.ToString())],
+        ArchiveId = Contents.Archive.Id,
+        DigestPreserved = Contents.Images[position].Image.DigestPreserved,
+    };
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
     public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation)
