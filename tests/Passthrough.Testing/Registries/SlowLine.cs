@@ -84,7 +84,8 @@ public sealed class SlowLine : IAsyncDisposable
             {
                 client.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
-                await Task.WhenAny(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
+                // Each direction ends by itself: closing both with the first would cut off what the other still carries.
+                await Task.WhenAll(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
@@ -109,10 +110,14 @@ public sealed class SlowLine : IAsyncDisposable
                 for (var at = 0; at < count;)
                     at += await to.SendAsync(buffer.AsMemory(at, count - at), stop.Token);
             }
+
+            to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException)
         {
-            // As above.
+            // A side that is gone takes nothing more, and the other one is told so.
+            from.Dispose();
+            to.Dispose();
         }
     }
 
