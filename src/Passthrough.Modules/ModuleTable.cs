@@ -1,4 +1,5 @@
 using Passthrough.Core.Ansible;
+using Passthrough.Modules.ImageArchive;
 using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
 
@@ -9,6 +10,7 @@ public static class ModuleTable
 {
     public static IReadOnlyDictionary<string, Func<IAnsibleModule>> Modules { get; } = new Dictionary<string, Func<IAnsibleModule>>(StringComparer.Ordinal)
     {
+        ["image_archive"] = () => new ImageArchiveModule(),
         ["mirror_repo"] = () => new MirrorRepoModule(),
         ["registry_auth"] = () => new RegistryAuthModule(),
     };
