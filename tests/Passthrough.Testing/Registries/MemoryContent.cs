@@ -54,6 +54,16 @@ public sealed class MemoryContent
             return repositories.Remove(name);
     }
 
+    /// <summary>Everything whose name begins so, blobs without a manifest too.</summary>
+    public void RemoveBelow(string prefix)
+    {
+        lock (gate)
+        {
+            foreach (var name in repositories.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).ToList())
+                repositories.Remove(name);
+        }
+    }
+
     public byte[]? Blob(string repository, Digest digest)
     {
         lock (gate)

@@ -5,8 +5,11 @@ namespace Passthrough.Testing.Replay;
 /// <summary>What a product's transcripts need to be replayed.</summary>
 public sealed record ReplayRules
 {
-    /// <summary>The name that clients used; sent as Host, with <c>X-Forwarded-Proto: https</c>, as a proxy in front would.</summary>
+    /// <summary>The name that clients used; sent as Host.</summary>
     public string Host { get; init; } = "registry.example.com:8443";
+
+    /// <summary>The scheme that they used; sent as <c>X-Forwarded-Proto</c>, as a proxy in front would.</summary>
+    public string Scheme { get; init; } = "https";
 
     /// <summary>Routes that neither our modules nor skopeo call: they are not sent.</summary>
     public IReadOnlyList<RouteReason> LeftOut { get; init; } = [];

@@ -105,7 +105,7 @@ public sealed partial class Replayer : IDisposable
         if (!uploads.TryGetValue(upload.Groups[1].Value, out var received))
             uploads[upload.Groups[1].Value] = received = new MemoryStream();
         received.Write(body ?? []);
-        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } parameter && Core.Oci.Digest.TryParse(Uri.UnescapeDataString(parameter.Groups[1].Value), out var digest))
+        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } parameter && Core.Oci.Digest.TryParse(Uri.UnescapeDataString(parameter.Groups[1].Value), out var digest) && Substitutions.Find(digest.ToString()) is null)
         {
             var actual = digest.OfSameAlgorithm(received.ToArray());
             Substitutions.Learn(digest.ToString(), actual.ToString());
@@ -120,7 +120,7 @@ public sealed partial class Replayer : IDisposable
         if (body is not null || exchange.Method is "POST" or "PUT" or "PATCH")
             request.Content = new ByteArrayContent(body ?? []);
         request.Headers.Host = rules.Host;
-        request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", "https");
+        request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", rules.Scheme);
         if (exchange.Credentials is { } credentials)
             request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(Substitutions.Apply(credentials))));
         foreach (var (name, value) in exchange.Headers)

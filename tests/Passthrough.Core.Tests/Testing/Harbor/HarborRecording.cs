@@ -15,7 +15,7 @@ namespace Passthrough.Core.Tests.Testing.Harbor;
 sealed partial class HarborRecording
 {
     const string Admin = "admin:Harbor12345";
-    const string Robot = "robot$mirror+ocp-mirror:Str0ngPassw0rd";
+    const string Robot = "robot$mirror+ocp-mirror";
     const string EmptyJsonDigest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
     readonly HarborServer server;
@@ -35,7 +35,7 @@ sealed partial class HarborRecording
         var time = new ManualTime(new DateTimeOffset(2026, 11, 22, 12, 25, 0, TimeSpan.Zero));
         await using var server = await HarborServer.Start(new HarborSettings { Version = version, IsBehindProxy = version == HarborVersion.V2_15_2, LoginLock = TimeSpan.Zero, Time = time });
         var recording = new HarborRecording(server, time);
-        using var replayer = new Replayer(server.Address, recording.Rules(version) with { Host = host });
+        using var replayer = new Replayer(server.Address, recording.Rules(version) with { Host = host, Scheme = version == HarborVersion.V2_9_5 ? "http" : "https" });
         return await replayer.RunAsync(exchanges);
     }
 
@@ -55,7 +55,6 @@ sealed partial class HarborRecording
     static readonly RouteReason[] LeftOutOld =
     [
         new("GET", "/api/v2.0/configurations", "modules never read the configuration: a robot's name is taken from the answer"),
-        new("*", "&digest=.*", "the recorder's upload had not begun: what was sent is no path"),
     ];
 
     static readonly RouteReason[] LeftOut =
@@ -92,7 +91,7 @@ sealed partial class HarborRecording
         "@bigm" => ManifestOf(4200443),
         "@b1" => RecordedContent.Bytes("b1", 1_000_000),
         "@b2" => RecordedContent.Bytes("b2", 2_000_000),
-        "@blobq" => RecordedContent.Bytes("blobq", 3_000_000),
+        "@blobq" => RecordedContent.Bytes("blobq", 2_000_000),
         "@cfg" => "{}"u8.ToArray(),
         _ => RecordedContent.Of(body),
     };
@@ -113,6 +112,8 @@ sealed partial class HarborRecording
         var file = exchange.Place.Split(':')[0];
         if (sections.GetValueOrDefault(file) != exchange.Section && file.Contains("v2", StringComparison.Ordinal))
             replayer.Substitutions.Forget("<jwt");
+        if (!sections.ContainsKey(file) && file.Contains("2.9.5-v2", StringComparison.Ordinal))
+            await StartAgainAsync(replayer, isFirst: !sections.Keys.Any(other => other.Contains("2.9.5-v2", StringComparison.Ordinal)));
         sections[file] = exchange.Section;
 
         SwitchParts(exchange.Title);
@@ -123,6 +124,20 @@ sealed partial class HarborRecording
             await BeginUploadAsync(replayer, exchange, upload);
         if (exchange is { Method: "PUT", Status: 201, Body: { } body } && exchange.Path.Contains("/manifests/", StringComparison.Ordinal))
             PutBlobsOf(replayer, exchange.Path[4..exchange.Path.IndexOf("/manifests/", StringComparison.Ordinal)], Content(body) is { } bytes ? Encoding.UTF8.GetString(bytes) : body);
+    }
+
+    /// <summary>The recorder of 2.9.5 began each file anew, and hid the robot's secret.</summary>
+    async Task StartAgainAsync(Replayer replayer, bool isFirst)
+    {
+        if (!isFirst)
+        {
+            if (server.State.Project("mirror") is { } old)
+                server.State.RemoveProject(old);
+            server.State.AddProject("mirror");
+            await AddRobotAsync(replayer, "mirror", "ocp-mirror", null, "repository:push", "repository:pull");
+        }
+
+        replayer.Substitutions.Learn("<secret>", server.State.Robot(Robot)!.Secret);
     }
 
     /// <summary>What was switched off, or did not run yet.</summary>
@@ -151,6 +166,10 @@ sealed partial class HarborRecording
     {
         switch (exchange.Title)
         {
+            case "PUT complete":
+                await BeginUploadAsync(replayer, exchange, UploadPath().Match(exchange.Path), "@b1b2(3000000 bytes)");
+                replayer.Substitutions.Learn(exchange.Query.Split("&digest=")[1], Digest.Sha256(RecordedContent.Bytes("b1b2", 3_000_000)).ToString());
+                break;
             case "DELETE by digest, robot with artifact:delete (not repository:delete)":
                 await AddRobotAsync(replayer, "mirror", "deleter", "RZ6J7RbmQ0dpEN37UDR0vOPcTPXbMcIE", "repository:pull", "repository:push", "repository:delete");
                 await AddRobotAsync(replayer, "mirror", "artdel", "72PpKj07K0VUGSeeM7s144KSyrBjosrb", "repository:pull", "repository:push", "artifact:delete");
@@ -228,8 +247,9 @@ sealed partial class HarborRecording
             await replayer.AskAsync("PATCH", answer.Location!, Json.Compact(new JObject { ["secret"] = secret }), Admin, ("Content-Type", "application/json"));
     }
 
-    static Task<string> TokenAsync(Replayer replayer, RecordedExchange exchange)
+    Task<string> TokenAsync(Replayer replayer, RecordedExchange exchange)
     {
+        var secret = server.State.Robot(Robot)!.Secret;
         var repository = RepositoryPath().Match(exchange.Path).Groups[1].Value;
         return (exchange.Title, exchange.Section) switch
         {
@@ -240,8 +260,8 @@ sealed partial class HarborRecording
             ("push-only robot: POST upload Bearer", _) => TokenAsync(replayer, "robot$mirror+pushonly2", "exu0MYw9o6rhFsZ9HyiUVclD2ElUl9Vy", $"repository:{repository}:pull,push"),
             ("push-only robot, Bearer: HEAD manifest", _) => TokenAsync(replayer, "robot$mirror+pushonly3", "MZRI2gUqoORVoWak5I1fV6YX4HPTerPy", $"repository:{repository}:pull,push"),
             ("upload with that token", _) => TokenAsync(replayer, "robot$t-sys", "Dnrkgfe0RybEe4xxbIq9coirPsnaRbI6", $"repository:{repository}:pull,push"),
-            ("mount, Bearer with both scopes", _) => TokenAsync(replayer, "robot$mirror+ocp-mirror", "Str0ngPassw0rd", $"repository:{repository}:pull,push&scope=repository:mirror/quay.io/centos/centos:pull"),
-            _ => TokenAsync(replayer, "robot$mirror+ocp-mirror", "Str0ngPassw0rd", $"repository:{(repository.Length > 0 ? repository : "mirror/x")}:pull,push"),
+            ("mount, Bearer with both scopes", _) => TokenAsync(replayer, Robot, secret, $"repository:{repository}:pull,push&scope=repository:mirror/quay.io/centos/centos:pull"),
+            _ => TokenAsync(replayer, Robot, secret, $"repository:{(repository.Length > 0 ? repository : "mirror/x")}:pull,push"),
         };
     }
 
@@ -251,11 +271,13 @@ sealed partial class HarborRecording
         return (string)((JObject)Json.Parse(answer.Body))["token"]!;
     }
 
-    async Task BeginUploadAsync(Replayer replayer, RecordedExchange exchange, Match upload)
+    async Task BeginUploadAsync(Replayer replayer, RecordedExchange exchange, Match upload, string? content = null)
     {
         // One was begun in another repository than it was used in.
         var repository = exchange.Title == "upload session used under another repository" ? "mirror/quay.io/centos/centos" : upload.Groups[1].Value;
         var answer = await replayer.AskAsync("POST", $"/v2/{repository}/blobs/uploads/", credentials: Admin);
+        if (content is not null)
+            answer = await replayer.AskAsync("PATCH", new Uri(answer.Location!).PathAndQuery, content, Admin);
         var ours = answer.Location![(answer.Location!.LastIndexOf('/') + 1)..];
         begun[upload.Groups[2].Value] = ours;
         replayer.Substitutions.Learn(upload.Groups[2].Value, ours.Split('?')[0]);
@@ -331,7 +353,7 @@ sealed partial class HarborRecording
     [GeneratedRegex(@"/api/v2\.0/(?:robots|projects|users|registries|retentions)/\d+|/api/v2\.0/projects/\w+/immutabletagrules/\d+")]
     private static partial Regex NumberedPath();
 
-    [GeneratedRegex(@"<jwt\d+>")]
+    [GeneratedRegex(@"<jwt\d+>|eyJ\S+")]
     private static partial Regex JwtName();
 
     [GeneratedRegex("^/v2/(.+)/blobs/uploads/([0-9a-f-]{36})$")]

@@ -23,6 +23,23 @@ public sealed class HarborReplayTests(ITestOutputHelper output)
         report.AssertFaithful();
     }
 
+    [Fact]
+    public async Task Harbor_2_9_5()
+    {
+        if (Transcript.Read("harbor-2.9.5-transcript.txt") is not { } api || Transcript.Read("harbor-2.9.5-v2-transcript.txt") is not { } broken || Transcript.Read("harbor-2.9.5-v2-transcript-b.txt", "harbor-2.9.5-v2-transcript-c.txt") is not { } distribution)
+        {
+            output.WriteLine("skipped: the recordings are not beside this checkout");
+            return;
+        }
+
+        // From the first upload on its recorder's own mistakes are all that it shows; the next two files repeat it.
+        IEnumerable<RecordedExchange> valid = new Tape(broken).Through("referrers unknown digest");
+        var report = await HarborRecording.ReplayAsync(HarborVersion.V2_9_5, [.. api, .. valid, .. distribution], "127.0.0.1:58080");
+
+        output.WriteLine(report.ToString());
+        report.AssertFaithful();
+    }
+
     /// <summary>The two files were recorded at the same time, on the same server.</summary>
     static IEnumerable<RecordedExchange> InOrder(Tape api, Tape v2) =>
     [

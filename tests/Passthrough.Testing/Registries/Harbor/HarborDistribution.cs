@@ -158,7 +158,8 @@ sealed partial class HarborDistribution(HarborServer server, HarborState state)
         var isDigest = reference.Contains(':', StringComparison.Ordinal);
         if (!isDigest && !TagName().IsMatch(reference))
             return HarborAnswer.BadRequest($"bad request: invalid tag name: {reference}");
-        if (!isDigest && IsImmutable(project, name, reference))
+        // Only what is there cannot be changed; the content does not matter.
+        if (!isDigest && state.Content.Manifest(name, reference) is not null && IsImmutable(project, name, reference))
             return HarborAnswer.Error(412, "PRECONDITION", $"Failed to process request due to '{name[(project.Name.Length + 1)..]}:{reference}' configured as immutable.");
         if (call.Body.Length > MaxManifestBytes)
             return HarborAnswer.Error(400, "MANIFEST_INVALID", "manifest invalid", "http: request body too large").FromBackend();
@@ -234,7 +235,7 @@ sealed partial class HarborDistribution(HarborServer server, HarborState state)
             return HarborAnswer.BadRequest($"unsupported digest {reference}: {reason}");
         List<JObject> all = [.. state.Content.Manifests(name).Where(raw => Core.Oci.Manifest.Parse(raw).Subject?.Digest == subject).Select(Referrer)];
         var shown = call["artifactType"] is { } type ? all.Where(entry => (string?)entry["artifactType"] == type) : all;
-        if (server.Version == HarborVersion.V2_9_5 && all.Count == 0)
+        if (server.Version == HarborVersion.V2_9_5 && all.Count == 0 && state.Content.Manifest(name, reference) is null)
             return HarborAnswer.Utf8Json(new JObject()).With("X-Total-Count", "0");
         var answer = HarborAnswer.Json(new JObject { ["schemaVersion"] = 2, ["mediaType"] = MediaTypes.OciIndex, ["manifests"] = new JArray(shown) }) with
         {

@@ -116,9 +116,10 @@ public sealed class HarborState
     internal static string NewSecret() =>
         RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 29) + "aA1";
 
-    internal void RemoveProject(HarborProject project)
+    public void RemoveProject(HarborProject project)
     {
         Projects.Remove(project);
+        Content.RemoveBelow(project.Name + "/");
         Robots.RemoveAll(robot => robot.ProjectId == project.Id);
         Retentions.RemoveAll(retention => retention.ProjectId == project.Id);
         // System robots lose what they had there, for good.
