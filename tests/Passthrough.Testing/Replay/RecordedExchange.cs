@@ -41,6 +41,9 @@ public sealed record RecordedExchange
     /// <summary>Whether the transcript shows only the beginning of the answer's body.</summary>
     public bool IsCut { get; init; }
 
+    /// <summary>What the recorder wrote below the answer, for example the claims of the token that is in it; empty for nothing.</summary>
+    public string Remark { get; init; } = "";
+
     public string Target => Query.Length == 0 ? Path : $"{Path}?{Query}";
 
     public string? Header(string name) => Find(Headers, name);
