@@ -171,6 +171,18 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        // The right to push is enough where tags can be removed at all; some token services refuse a scope that says "delete".
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Tag}"), $"remove the tag {image}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, call, token, image);
+            return true;
+        }, cancellation);
+    }
+
     /// <summary>The tags of a repository, in the server's order; none where there is no such repository.</summary>
     public async Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
     {

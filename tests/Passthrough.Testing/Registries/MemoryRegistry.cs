@@ -129,6 +129,19 @@ public sealed class MemoryRegistry : IImageTarget
         return Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
+    {
+        requests.Enqueue($"GET tags {repository.Repository}");
+        return Task.FromResult<IReadOnlyList<string>>([.. manifests.Keys.Where(key => key.StartsWith(repository.Repository + ":", StringComparison.Ordinal)).Select(key => key[(repository.Repository.Length + 1)..])]);
+    }
+
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        requests.Enqueue($"DELETE tag {Key(image)}");
+        manifests.TryRemove(Key(image), out _);
+        return Task.CompletedTask;
+    }
+
     static string Key(Reference image) => image.Digest is { } digest ? $"{image.Repository}@{digest}" : $"{image.Repository}:{image.Tag}";
 
     static string Key(Reference repository, Digest digest) => $"{repository.Repository}@{digest}";
