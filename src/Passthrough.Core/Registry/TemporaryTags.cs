@@ -19,7 +19,7 @@ sealed class TemporaryTags(IImageTarget target)
 
     /// <summary>Where a manifest below an index is put: under its temporary tag or, where none is needed, its digest.</summary>
     public Reference NameOf(Reference repository, Digest child) =>
-        target.Traits.CollectsUntaggedChildren ? repository with { Tag = Tag(child), Digest = null } : repository.WithDigest(child);
+        target.Traits.CollectsUntaggedChildren ? repository.WithTag(Tag(child)) : repository.WithDigest(child);
 
     /// <summary>The tags that an image needs while it is pushed.</summary>
     public IReadOnlyList<string> Of(ManifestTree tree) =>
@@ -38,7 +38,7 @@ sealed class TemporaryTags(IImageTarget target)
     public async Task RemoveAsync(Reference repository, IReadOnlyList<string> tags, CancellationToken cancellation)
     {
         foreach (var tag in tags)
-            await target.RemoveTagAsync(repository with { Tag = tag, Digest = null }, cancellation);
+            await target.RemoveTagAsync(repository.WithTag(tag), cancellation);
     }
 
     static string Tag(Digest child) => Prefix + child.Hex[..DigestCharacters];

@@ -334,5 +334,9 @@ public sealed class ImageCopierTests : IDisposable
             inner.PutBlobAsync(repo, blob, mountFrom, open, cancellation);
 
         public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation) => inner.PutManifestAsync(image, manifest, cancellation);
+
+        public Task<IReadOnlyList<string>> ListTagsAsync(Reference repo, CancellationToken cancellation) => inner.ListTagsAsync(repo, cancellation);
+
+        public Task RemoveTagAsync(Reference image, CancellationToken cancellation) => inner.RemoveTagAsync(image, cancellation);
     }
 }

@@ -25,6 +25,9 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
         content = new GoContent(settings, Clock);
     }
 
+    /// <summary>What it calls itself: realm and service of tokens.</summary>
+    Uri Own => settings.PublicAddress ?? Address;
+
     /// <summary>Put it forward to see what an hour does.</summary>
     public TestClock Clock { get; } = new();
 
@@ -37,6 +40,9 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
         await fake.ListenAsync();
         return fake;
     }
+
+    /// <summary>Puts a blob there as if it had just been uploaded; whether the bytes have that digest is not asked.</summary>
+    public void AddBlob(string repository, string digest, byte[] bytes) => content.AddBlob(repository, digest, bytes);
 
     /// <summary>As after kill -9 and a start: tokens and content stay, addresses of uploads are worth nothing.</summary>
     public void Restart() => uploads.Restart();
@@ -67,9 +73,9 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
         if (call.Method != "DELETE")
             return Api(405, "method not allowed").With("Allow", "DELETE");
         if (call.Basic is not { } basic)
-            return Api(401, "authentication required").With("Www-Authenticate", $"Basic realm=\"{Name}\"");
+            return Api(401, "authentication required").With("Www-Authenticate", $"Basic realm=\"{Own.Authority}\"");
         if (basic != (settings.User, settings.Password))
-            return Api(401, "authentication failed").With("Www-Authenticate", $"Basic realm=\"{Name}\"");
+            return Api(401, "authentication failed").With("Www-Authenticate", $"Basic realm=\"{Own.Authority}\"");
         return content.Remove(name) ? FakeAnswer.Empty(204) : Api(404, "repository not found");
     }
 
@@ -77,13 +83,13 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
     {
         if (call.Method != "GET")
             return Plain(405, "method not allowed").With("Allow", "GET");
-        if (call.Parameter("service") is { } service && service != Name)
+        if (call.Parameter("service") is { } service && service != Own.Authority)
             return Plain(400, "invalid token service");
         var scopes = call.Query.Where(pair => pair.Name == "scope").SelectMany(pair => pair.Value.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
         var isAnonymous = call.Header("Authorization")?.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) != true;
         var user = isAnonymous ? null : call.Basic?.User;
         if (isAnonymous ? scopes.Count == 0 : !IsGood(call))
-            return Plain(401, "invalid credentials").With("Www-Authenticate", $"Basic realm=\"{Name}\"");
+            return Plain(401, "invalid credentials").With("Www-Authenticate", $"Basic realm=\"{Own.Authority}\"");
         if (scopes.Count > 10)
             return Plain(400, "too many requested scopes");
 
@@ -102,7 +108,7 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
                 access.Add(new JObject { ["actions"] = new JArray(granted), ["name"] = name, ["type"] = "repository" });
         }
 
-        var token = tokens.Mint(Name, user ?? "(anonymous)", access);
+        var token = tokens.Mint(Own.Authority, user ?? "(anonymous)", access);
         return FakeAnswer.Json(200, new JObject
         {
             ["token"] = token,
@@ -128,10 +134,10 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
 
     static FakeAnswer Plain(int status, string text) => FakeAnswer.Text(status, text + "\n", "text/plain; charset=utf-8").With("X-Content-Type-Options", "nosniff");
 
-    static FakeAnswer Error(int status, string code, string message, JToken? detail = null, bool hasDetail = true)
+    static FakeAnswer Error(int status, string code, string message, JToken? detail = null)
     {
         var error = new JObject { ["code"] = code, ["message"] = message };
-        if (hasDetail && detail is not null)
+        if (detail is not null)
             error["detail"] = detail;
         return FakeAnswer.Json(status, new JObject { ["errors"] = new JArray(error) }).With(ApiVersion, "registry/2.0");
     }

@@ -47,9 +47,7 @@ public sealed partial class MirrorRegistryGoFake
             return null;
 
         var scopes = scope ?? string.Join(' ', wanted.GroupBy(one => one.Name).Select(group => $"repository:{group.Key}:{string.Join(',', group.Select(one => one.Action == "delete" ? "push" : one.Action))}"));
-        var challenge = new StringBuilder($"Bearer realm=\"https://{Name}/v2/auth\",service=\"{Name}\"");
-        if (settings.Certificate is null)
-            challenge.Replace("https://", "http://");
+        var challenge = new StringBuilder($"Bearer realm=\"{Own}v2/auth\",service=\"{Own.Authority}\"");
         if (scopes.Length > 0)
             challenge.Append($",scope=\"{scopes}\"");
         if (claims is not null)
@@ -221,14 +219,14 @@ public sealed partial class MirrorRegistryGoFake
 
     FakeAnswer Progress(FakeCall call, int status, GoUploads.Session session) =>
         FakeAnswer.Empty(status).With(ApiVersion, "registry/2.0").With("Docker-Upload-Uuid", session.Id)
-            .With("Location", $"{Own(call)}/v2/{session.Repository}/blobs/uploads/{session.Id}?_state={Uri.EscapeDataString(uploads.State(session))}")
+            .With("Location", $"{CalledBy(call)}/v2/{session.Repository}/blobs/uploads/{session.Id}?_state={Uri.EscapeDataString(uploads.State(session))}")
             .With("Range", $"0-{Math.Max(session.Received.Length - 1, 0)}");
 
     FakeAnswer Created(FakeCall call, string name, string path, string digest) =>
-        FakeAnswer.Empty(201).With(ApiVersion, "registry/2.0").With("Docker-Content-Digest", digest).With("Location", $"{Own(call)}/v2/{name}/{path}");
+        FakeAnswer.Empty(201).With(ApiVersion, "registry/2.0").With("Docker-Content-Digest", digest).With("Location", $"{CalledBy(call)}/v2/{name}/{path}");
 
     /// <summary>Addresses follow what the client calls the server, and what a proxy says that it was called.</summary>
-    string Own(FakeCall call) => $"{call.Header("X-Forwarded-Proto") ?? Address.Scheme}://{call.Header("X-Forwarded-Host") ?? call.Header("Host")}";
+    string CalledBy(FakeCall call) => $"{call.Header("X-Forwarded-Proto") ?? Address.Scheme}://{call.Header("X-Forwarded-Host") ?? call.Header("Host")}";
 
     [GeneratedRegex(@"^(?:\w[\w.-]{0,127}|[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})$", RegexOptions.ExplicitCapture | RegexOptions.ECMAScript, 1000)]
     private static partial Regex ManifestReference();

@@ -28,6 +28,9 @@ public sealed record MirrorRegistryGoSettings
     /// <summary>For how long the content of a deleted or moved tag is kept.</summary>
     public TimeSpan DeletedTagLasts { get; init; } = TimeSpan.FromDays(14);
 
+    /// <summary>What it calls itself in challenges and tokens (<c>--hostname</c>), where that is not how it is reached.</summary>
+    public Uri? PublicAddress { get; init; }
+
     /// <summary>The name in addresses.</summary>
     public string Host { get; init; } = "127.0.0.1";
 
