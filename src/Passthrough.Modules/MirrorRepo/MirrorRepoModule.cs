@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
+using Passthrough.Core.Admin;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
@@ -39,13 +40,15 @@ sealed class MirrorRepoModule : IAnsibleModule
         var traits = connection.Product.Traits;
         var naming = new MirrorNaming(connection.Endpoint, context.Arguments.RequiredText("namespace"), context.Arguments.RequiredText("mirror_path_template"), traits);
         var map = Map(context.Arguments, naming);
-        using var store = connection.OpenStore();
-        var admin = connection.Product.Admin(store);
         var probe = new Reference(connection.Endpoint.Authority, $"{naming.Namespace}/{ProbeRepository}");
+        var credential = connection.Credentials.Find(connection.Endpoint.Authority, probe.Repository);
+        using var administration = connection.OpenAdmin(credential);
+        var admin = await connection.Product.AdminAsync(administration, cancellation);
 
         await admin.HealthAsync(cancellation);
-        await admin.CheckCredentialsAsync(probe, cancellation);
-        var exists = await admin.HasNamespaceAsync(naming.Namespace, cancellation);
+        if ((await admin.CheckSecretAsync(credential, probe, cancellation)).Refusal is { } refusal)
+            throw refusal;
+        var exists = (await admin.ReadNamespaceAsync(new NamespaceWish(naming.Namespace), cancellation)).Exists;
         if (context.Arguments.Text("state") == Absent)
             return exists == false
                 ? Result($"{connection.Endpoint.Authority} has no repository below {naming.Namespace}", exists, isWritable: null)
@@ -58,7 +61,7 @@ sealed class MirrorRepoModule : IAnsibleModule
         bool? isWritable = null;
         if (exists != true && !context.CheckMode)
         {
-            await admin.CheckWritableAsync(probe, cancellation);
+            await admin.ProveWritableAsync(credential, probe, cancellation);
             isWritable = true;
         }
 

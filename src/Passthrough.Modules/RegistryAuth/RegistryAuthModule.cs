@@ -4,7 +4,6 @@ using Passthrough.Core.Admin;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
-using Passthrough.Core.Registry.Auth;
 using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.RegistryAuth;
@@ -69,23 +68,24 @@ sealed class RegistryAuthModule : IAnsibleModule
         var credential = connection.Credentials.Find(connection.Endpoint.Authority, probe.Repository) ?? files.Stored(probe);
         if (credential is { Token: not null })
             throw new ModuleException(ErrorCodes.Unsupported, $"for {connection.Endpoint.Authority} there is a token and no password; registry_type {connection.Product.Name} has nothing to make a lasting account from it", "give username and password");
-        connection = connection with { Credentials = new GivenCredential(connection.Endpoint.Authority, credential) };
-        using var store = connection.OpenStore();
-        var admin = connection.Product.Admin(store);
+        using var administration = connection.OpenAdmin(credential);
+        var admin = await connection.Product.AdminAsync(administration, cancellation);
 
         var health = await admin.HealthAsync(cancellation);
-        if (!health.IsHealthy)
+        if (health.Condition == RegistryCondition.Unhealthy)
             throw new ModuleException(ErrorCodes.Server, $"{connection.Endpoint.Authority} says it is {health.Status}", "look at the registry's log; nothing was written");
-        var isProved = await admin.CheckCredentialsAsync(probe, cancellation);
-        if (!isProved)
+        var check = await admin.CheckSecretAsync(credential, probe, cancellation);
+        if (check.Refusal is { } refusal)
+            throw refusal;
+        if (!check.IsProved)
             context.Warnings.Add($"{connection.Endpoint.Authority} lets anybody in: {(credential is null ? "no credentials are needed" : $"the password of {credential.Username} was not asked for, so it is not proved")}. Anybody who reaches it can replace images");
 
-        files.Prepare(credential, isProved ? "basic" : "none");
+        files.Prepare(credential, check.IsProved ? "basic" : "none");
         var access = context.Arguments.List("access");
         // An account that is in the files already was asked when it was put there: a second run sends nothing that writes.
         var asksForPush = access.Contains(Push) && files.Changed && !context.CheckMode;
         if (asksForPush)
-            await admin.CheckWritableAsync(probe, cancellation);
+            await admin.ProveWritableAsync(credential, probe, cancellation);
         files.Write();
 
         var accepted = $"{(credential is null ? "anybody" : $"user {credential.Username}")} may use {connection.Endpoint.Authority}{(asksForPush ? $" and push to {context.Arguments.Text("namespace")}" : "")}";

@@ -50,6 +50,9 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
 
+    /// <summary>Connects to what manages it, as the given account; the caller disposes of it.</summary>
+    public AdminConnection OpenAdmin(Credential? credential) => new(Endpoint, Options, credential, Product.Traits);
+
     /// <summary>All other registries, for modules that read from them.</summary>
     /// <param name="context">Its authfile, proxy and patience are used; the target's own credentials and CA are not.</param>
     /// <param name="pullFrom">Registry to the place asked in its stead.</param>
