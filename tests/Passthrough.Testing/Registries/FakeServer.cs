@@ -1,20 +1,13 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Passthrough.Testing.Registries;
 
 /// <summary>
 /// A stand-in for a registry product on a free port of 127.0.0.1. What a product answers is computed by its class from what it was told before;
-/// here stands what all share: the port, the record of requests, and the places where a test may step in.
+/// here stands what all share: the record of requests, and the places where a test may step in.
 /// </summary>
 /// <param name="host">The name in addresses and references; resolves to 127.0.0.1.</param>
 /// <param name="certificate">Serves TLS with it; null serves plain HTTP.</param>
@@ -22,11 +15,11 @@ public abstract class FakeServer(string host, X509Certificate2? certificate) : I
 {
     readonly ConcurrentQueue<FakeRequest> requests = new();
     readonly SemaphoreSlim gate = new(1);
-    WebApplication? application;
+    LocalServer? server;
 
     public string Host => host;
 
-    public int Port { get; private set; }
+    public int Port => server!.Port;
 
     /// <summary><c>host:port</c>, as references and auth files name it.</summary>
     public string Name => $"{host}:{Port}";
@@ -50,28 +43,7 @@ public abstract class FakeServer(string host, X509Certificate2? certificate) : I
     /// <summary>Computes an answer and changes what is remembered; one call at a time.</summary>
     protected abstract FakeAnswer Answer(FakeCall call);
 
-    /// <summary>Starts to listen.</summary>
-    /// <param name="port">Where; 0 takes a free port.</param>
-    protected async Task ListenAsync(int port = 0)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = null;
-            kestrel.Limits.MinRequestBodyDataRate = null;
-            kestrel.Listen(IPAddress.Loopback, port, listen =>
-            {
-                if (certificate is not null)
-                    listen.UseHttps(certificate);
-            });
-        });
-        application = builder.Build();
-        application.Run(ServeAsync);
-        await application.StartAsync();
-        Port = new Uri(application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()).Port;
-    }
+    protected async Task ListenAsync() => server = await LocalServer.Start(ServeAsync, given: certificate);
 
     async Task ServeAsync(HttpContext context)
     {
@@ -121,13 +93,8 @@ public abstract class FakeServer(string host, X509Certificate2? certificate) : I
 
     public virtual async ValueTask DisposeAsync()
     {
-        if (application is not null)
-        {
-            using var hurry = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
-            await application.StopAsync(hurry.Token);
-            await application.DisposeAsync();
-        }
-
+        if (server is not null)
+            await server.DisposeAsync();
         gate.Dispose();
         certificate?.Dispose();
     }

@@ -21,6 +21,7 @@ sealed partial class AnswerComparison(ReplayRules rules, Substitutions substitut
             CompareHeader(name, recorded, answer, differences);
         if (recorded.Method != "HEAD")
             CompareBody(recorded, text, body.Length, differences);
+        differences.AddRange(rules.Compare?.Invoke(recorded, text) ?? []);
         return differences;
     }
 

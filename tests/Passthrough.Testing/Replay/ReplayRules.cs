@@ -30,6 +30,9 @@ public sealed record ReplayRules
         "Retry-After", "Allow", "OCI-Subject", "OCI-Filters-Applied", "X-Total-Count",
     ];
 
+    /// <summary>More to compare than headers and body: what the recorder remarked about an answer. Gets the body of ours; one line for each difference.</summary>
+    public Func<RecordedExchange, string, IEnumerable<string>>? Compare { get; init; }
+
     /// <summary>The bytes that a body stands for, where the transcript names a file: <c>@b1(1024000 bytes)</c>. Null where the text itself was sent.</summary>
     public Func<string, byte[]?> Content { get; init; } = RecordedContent.Of;
 

@@ -78,9 +78,9 @@ public static partial class Transcript
             }
             while (status < 200);
 
-            var body = new StringBuilder();
+            var (body, remarks) = (new StringBuilder(), new StringBuilder());
             for (at++; at < lines.Length && !EndsExchange(lines[at]); at++)
-                body.Append(lines[at]).Append('\n');
+                (remarks.Length > 0 || lines[at].StartsWith("# ", StringComparison.Ordinal) ? remarks : body).Append(lines[at]).Append('\n');
             at--;
             var (answer, isCut) = Answer(body.ToString(), headers);
             return Request(request.ToString()) with
@@ -92,6 +92,7 @@ public static partial class Transcript
                 ResponseHeaders = headers,
                 ResponseBody = answer,
                 IsCut = isCut,
+                Remarks = remarks.ToString(),
             };
         }
     }

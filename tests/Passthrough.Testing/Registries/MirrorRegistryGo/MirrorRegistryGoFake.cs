@@ -44,6 +44,14 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
     /// <summary>Puts a blob there as if it had just been uploaded; whether the bytes have that digest is not asked.</summary>
     public void AddBlob(string repository, string digest, byte[] bytes) => content.AddBlob(repository, digest, bytes);
 
+    /// <summary>Starts an upload as POST does.</summary>
+    /// <returns>Its number and the <c>_state</c> that belongs to it.</returns>
+    public (string Id, string State) StartUpload(string repository)
+    {
+        var session = uploads.Start(repository);
+        return (session.Id, uploads.State(session));
+    }
+
     /// <summary>As after kill -9 and a start: tokens and content stay, addresses of uploads are worth nothing.</summary>
     public void Restart() => uploads.Restart();
 

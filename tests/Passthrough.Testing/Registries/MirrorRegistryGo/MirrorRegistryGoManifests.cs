@@ -102,7 +102,7 @@ public sealed partial class MirrorRegistryGoFake
             errors.Add(new JObject { ["code"] = "DIGEST_INVALID", ["message"] = "provided digest did not match uploaded content" });
         foreach (var layer in (document["layers"] ?? new JArray()).Append(document["config"] ?? new JObject { ["digest"] = "" }))
         {
-            if (layer["urls"] is JArray { Count: > 0 } && MediaTypes.IsNonDistributable((string?)layer["mediaType"] ?? ""))
+            if (layer["urls"] is JArray { Count: > 0 } && (string?)layer["mediaType"] is { } type && type.StartsWith("application/vnd.oci.image.layer.nondistributable.", StringComparison.Ordinal))
             {
                 errors.Add(new JObject { ["code"] = "UNKNOWN", ["message"] = "unknown error" });
                 errors.Add(new JObject { ["code"] = "UNKNOWN", ["message"] = "unknown error", ["detail"] = "invalid URL on layer" });

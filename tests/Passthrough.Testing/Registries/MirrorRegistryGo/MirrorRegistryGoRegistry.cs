@@ -106,7 +106,7 @@ public sealed partial class MirrorRegistryGoFake
         if (!Digest.TryParse(digest, out _, out var reason))
             return Error(400, "DIGEST_INVALID", "provided digest did not match uploaded content", reason);
         if (content.Blob(name, digest) is not { } bytes)
-            return Error(404, "BLOB_UNKNOWN", "blob unknown to registry", call.Method == "DELETE" ? null : digest);
+            return Error(404, "BLOB_UNKNOWN", "blob unknown to registry", call.Method == "DELETE" ? null : (JToken)digest);
         if (call.Method == "DELETE")
         {
             content.RemoveBlob(name, digest);
