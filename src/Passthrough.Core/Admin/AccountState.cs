@@ -35,7 +35,14 @@ public record AccountState(string Name, bool Exists)
 
     /// <summary>Only on products that show it again (<see cref="RegistryCapabilities.SecretIsReadable"/>).</summary>
     public string? Secret { get; init; }
+
+    /// <summary>Where it can have several secrets (<see cref="RotationKind.SecondSecret"/>): all of them, not the secrets themselves.</summary>
+    public IReadOnlyList<SecretEntry> Secrets { get; init; } = [];
 }
+
+/// <summary>One of the secrets of an account.</summary>
+/// <param name="Id">As <see cref="MintedSecret.Id"/>.</param>
+public sealed record SecretEntry(string Id, DateTimeOffset? CreatedAt, DateTimeOffset? ExpiresAt);
 
 /// <summary>A secret that was just made.</summary>
 /// <param name="Credential">The login name, from the server's answer, and the secret as password.</param>

@@ -3,10 +3,13 @@ namespace Passthrough.Core.Admin;
 /// <summary>Brings a server from a state to a wish: reads, plans, does, and reads again. In check mode it only tells what it would do.</summary>
 /// <param name="checkMode">Predict.</param>
 /// <param name="onAction">Told every change before it is done, or in its place.</param>
-public sealed class ChangeRunner(bool checkMode, Action<string> onAction)
+/// <param name="obstacle">Why nothing can be changed on this server now (it is read-only), as the end of a sentence; null where it can.</param>
+public sealed class ChangeRunner(bool checkMode, Action<string> onAction, string? obstacle = null)
 {
     /// <summary>A conflict is another client at work; this often it may come between.</summary>
     const int MaxRounds = 3;
+
+    public bool IsCheckMode => checkMode;
 
     /// <summary>Whether anything was changed or, in check mode, would be.</summary>
     public bool HasChanged { get; private set; }
@@ -28,9 +31,7 @@ public sealed class ChangeRunner(bool checkMode, Action<string> onAction)
             conflict = null;
             foreach (var change in changes)
             {
-                HasChanged = true;
-                if (told.Add(change.Text))
-                    onAction(change.Text);
+                Tell(change.Text, isNew: told.Add(change.Text));
                 if (checkMode)
                     continue;
                 try
@@ -57,8 +58,7 @@ public sealed class ChangeRunner(bool checkMode, Action<string> onAction)
     public async Task<T?> DoAsync<T>(string text, Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
         where T : class
     {
-        HasChanged = true;
-        onAction(text);
+        Tell(text, isNew: true);
         try
         {
             return checkMode ? null : await work(cancellation);
@@ -67,5 +67,14 @@ public sealed class ChangeRunner(bool checkMode, Action<string> onAction)
         {
             return null;
         }
+    }
+
+    void Tell(string text, bool isNew)
+    {
+        if (obstacle is not null)
+            throw new ModuleException(ErrorCodes.Unsupported, $"cannot {text}: {obstacle}", "run this again when the registry takes changes");
+        HasChanged = true;
+        if (isNew)
+            onAction(text);
     }
 }

@@ -62,7 +62,7 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
 
     public Task<MintedSecret> RotateAccountAsync(AccountWish wish, AccountState state, CancellationToken cancellation) => throw NoAccounts();
 
-    public IReadOnlyList<PlannedChange> PlanAccountRemoval(AccountState state, string? except = null) => throw NoAccounts();
+    public IReadOnlyList<PlannedChange> PlanAccountRemoval(AccountState state, IReadOnlyList<string>? ids = null) => throw NoAccounts();
 
     public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
 
@@ -72,7 +72,9 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
         await store.CheckWritableAsync(repository, cancellation);
     }
 
-    public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);
+    public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);
+
+    public Credential? AsDockerLogin(Credential given) => given.Token is null ? given : null;
 
     public JObject AuthConfigFacts(string @namespace, Credential? credential) => [];
 

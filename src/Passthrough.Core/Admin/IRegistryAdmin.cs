@@ -51,8 +51,8 @@ public interface IRegistryAdmin
     Task<MintedSecret> RotateAccountAsync(AccountWish wish, AccountState state, CancellationToken cancellation);
 
     /// <summary>The changes that remove the account.</summary>
-    /// <param name="except">On <see cref="RotationKind.SecondSecret"/>: the one secret that stays, by what <see cref="MintedSecret.Id"/> or <see cref="SecretCheck.Id"/> said, so that only older ones die; null removes all.</param>
-    IReadOnlyList<PlannedChange> PlanAccountRemoval(AccountState state, string? except = null);
+    /// <param name="ids">Where it can have several secrets (<see cref="AccountState.Secrets"/>): only these die; null removes all of it.</param>
+    IReadOnlyList<PlannedChange> PlanAccountRemoval(AccountState state, IReadOnlyList<string>? ids = null);
 
     /// <summary>Asks the registry whether a secret is good, without asking for push and without writing. Never says "refused" because a server is ill or a login locked: that is thrown.</summary>
     /// <param name="credential">The account; null asks whether the registry lets anybody in.</param>
@@ -64,7 +64,11 @@ public interface IRegistryAdmin
     Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation);
 
     /// <summary>What a careful administrator would want to know about this server: open sign-up, public repositories. Finds out without changing anything; sentences.</summary>
-    Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState @namespace, CancellationToken cancellation);
+    /// <param name="namespace">Where it was read.</param>
+    Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation);
+
+    /// <summary>The account that was given as user name and password that docker can send (<c>$oauthtoken</c> and a token, on Quay); null where a token cannot be used so.</summary>
+    Credential? AsDockerLogin(Credential given);
 
     /// <summary>What the auth config of this product has beside the keys of all (interface.md, "Files written"): <c>project</c>, <c>organization</c>, <c>token</c>, ….</summary>
     JObject AuthConfigFacts(string @namespace, Credential? credential);

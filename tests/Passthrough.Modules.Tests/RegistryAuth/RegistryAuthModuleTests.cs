@@ -255,7 +255,7 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"{helpers} has pass in credHelpers for {registry.Name}", await Run(more: [("docker_config_path", helpers)])),
             ("one of the following is required: dest_dir, auth_config_path, docker_config_path", await Run(more: [("dest_dir", null)])),
             ($"for {registry.Name} there is a token and no password", await RunWithout(("token", "abcdef"))),
-            ("value of access must be one or more of: pull, push. Got no match for: pusk; did you mean push?", await Run(more: [("access", new JArray("pusk"))])),
+            ("value of access must be one or more of: pull, push, delete. Got no match for: pusk; did you mean push?", await Run(more: [("access", new JArray("pusk"))])),
         ];
 
         foreach (var (start, answer) in mistakes)
