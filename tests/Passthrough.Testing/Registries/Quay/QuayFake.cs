@@ -84,7 +84,7 @@ public sealed partial class QuayFake : FakeServer
     FakeAnswer Config() => FakeAnswer.Json(200, new JObject
     {
         ["account_recovery_mode"] = false,
-        ["config"] = new JObject { ["AUTHENTICATION_TYPE"] = "Database", ["SERVER_HOSTNAME"] = Own.Authority, ["REGISTRY_STATE"] = Settings.IsReadOnly ? "readonly" : "normal" },
+        ["config"] = new JObject { ["AUTHENTICATION_TYPE"] = "Database", ["SERVER_HOSTNAME"] = Own.Authority },
         ["features"] = new JObject
         {
             ["ANONYMOUS_ACCESS"] = Settings.AnonymousAccess,

@@ -11,6 +11,16 @@ public sealed partial class QuayFake
     /// <summary>Makes a user, as the sign-up page does.</summary>
     public void AddUser(string name, string password) => database.AddUser(name, password, $"{name}@example.com");
 
+    /// <summary>Makes a robot of an organization, as one of its owners does.</summary>
+    public void AddRobot(string organization, string name, string description = "")
+    {
+        var robot = new QuayRobot(organization, name, Clock.GetUtcNow()) { Description = description };
+        database.Robots[robot.Name] = robot;
+    }
+
+    /// <summary>A robot's secret, by its full name; null where there is no such robot.</summary>
+    public string? RobotToken(string robot) => database.Robots.GetValueOrDefault(robot)?.Token;
+
     /// <summary>A token as the page "Generate token" gives it.</summary>
     public string AddToken(string user, params string[] scopes)
     {

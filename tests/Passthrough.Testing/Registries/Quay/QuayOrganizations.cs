@@ -107,7 +107,8 @@ public sealed partial class QuayFake
         ["robots"] => Owned(["GET"], name, (call, _) => RobotList(call, name), "repo:create"),
         ["robots", var robot] when robot.Length > 0 => Owned(["GET", "PUT", "DELETE"], name, (call, _) => Robot(call, name, robot)),
         ["robots", var robot, "regenerate"] => Owned(["POST"], name, (_, _) => Regenerate(name, robot)),
-        ["robots", var robot, "permissions"] => Owned(["GET"], name, (_, _) => RobotPermissions($"{name}+{robot}")),
+        // The one of them that wants another scope.
+        ["robots", var robot, "permissions"] => new(["GET"], (_, caller) => caller.Has("user:admin") && database.Organizations.TryGetValue(name, out var organization) && database.IsAdmin(organization, caller.Name) ? RobotPermissions($"{name}+{robot}") : Unauthorized(caller)),
         ["team", var team] when team.Length > 0 => Owned(["PUT", "DELETE"], name, (call, organization) => Team(call, organization, team)),
         ["team", var team, "members"] => Owned(["GET"], name, (_, organization) => TeamMembers(organization, team)),
         ["team", var team, "members", var member] when member.Length > 0 => Owned(["PUT", "DELETE"], name, (call, organization) => TeamMember(call, organization, team, member)),

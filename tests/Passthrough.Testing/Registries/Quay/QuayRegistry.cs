@@ -16,6 +16,12 @@ public sealed partial class QuayFake
         Content(repository).Content.Blobs.Add(digest);
     }
 
+    /// <summary>Begins an upload.</summary>
+    /// <returns>Its id.</returns>
+    public string StartUpload(string repository) => storage.Start(repository).Id;
+
+    public bool HasRepository(string fullName) => database.Repository(fullName) is not null;
+
     /// <summary>Makes a repository as the owner of its namespace would.</summary>
     public void AddRepository(string fullName, bool isPublic = false, string? maker = null) =>
         database.AddRepository(fullName.Split('/')[0], fullName[(fullName.IndexOf('/') + 1)..], isPublic, maker ?? Settings.User);

@@ -39,6 +39,8 @@ public sealed partial class QuayFake
             ["repositories"] = new JArray(seen.Skip(start).Take(TagsPerPage).Select(repository =>
             {
                 var item = new JObject { ["namespace"] = @namespace, ["name"] = repository.Name, ["description"] = repository.Description, ["is_public"] = repository.IsPublic, ["kind"] = "image", ["state"] = repository.State };
+                if (call.Parameter("last_modified") == "true")
+                    item["last_modified"] = repository.Content.Alive.Select(tag => (long?)tag.Since.ToUnixTimeSeconds()).Max();
                 if (caller.User is not null)
                     item["is_starred"] = false;
                 return item;
