@@ -21,6 +21,8 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     public async Task<AccountOutcome> KeepAsync(AccountOrder order, CancellationToken cancellation)
     {
         var slot = await FindAsync(order, cancellation);
+        if (!slot.State.Exists && await IsGoodUnlistedAsync(order, cancellation))
+            slot = slot with { State = new AccountState(slot.Wish.Name, Exists: true) { Username = order.Stored!.Username } };
         if (!slot.State.Exists)
         {
             if (await MakeAsync(slot, cancellation) is { } made)
@@ -63,6 +65,11 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
 
         bool IsStored(AccountState state) => state.Exists && state.Username == order.Stored?.Username;
     }
+
+    // Where secrets are told of one by one, a list that lacks ours must not bring forth another in every run.
+    async Task<bool> IsGoodUnlistedAsync(AccountOrder order, CancellationToken cancellation) =>
+        admin.Capabilities.Rotates == RotationKind.SecondSecret && order.Stored is { } stored && stored.Username == order.Wish.Name
+        && (await admin.CheckSecretAsync(stored, probe, cancellation)).Refusal is null;
 
     static AccountWish OtherOf(AccountWish order, AccountWish current) => order with { Name = current.Name == order.Name ? order.Name + SecondSuffix : order.Name };
 
@@ -138,6 +145,8 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
 
     string? WhyDue(AccountOrder order, Slot slot, Known known)
     {
+        if (slot.State.Secrets.Any(entry => entry.Id == known.Id && !entry.IsAsWished))
+            return "other rights";
         if (order.Rotate == RotatePolicy.Never)
             return null;
         if (order.Rotate == RotatePolicy.Always)

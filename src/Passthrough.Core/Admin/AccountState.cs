@@ -45,7 +45,11 @@ public record AccountState(string Name, bool Exists)
 
 /// <summary>One of the secrets of an account.</summary>
 /// <param name="Id">As <see cref="MintedSecret.Id"/>.</param>
-public sealed record SecretEntry(string Id, DateTimeOffset? CreatedAt, DateTimeOffset? ExpiresAt);
+public sealed record SecretEntry(string Id, DateTimeOffset? CreatedAt, DateTimeOffset? ExpiresAt)
+{
+    /// <summary>Whether it may do what is wished, where that is a matter of the secret and not of the account.</summary>
+    public bool IsAsWished { get; init; } = true;
+}
 
 /// <summary>A secret that was just made.</summary>
 /// <param name="Credential">The login name, from the server's answer, and the secret as password.</param>

@@ -27,6 +27,7 @@ public interface IRegistryAdmin
     Task<NamespaceState> ReadNamespaceAsync(NamespaceWish wish, CancellationToken cancellation);
 
     /// <summary>The changes from the state to the wish, in order; none where it is as wished. Wishes that are null stay as they are. Judges by the state alone.</summary>
+    /// <exception cref="ModuleException">This server cannot be brought there.</exception>
     IReadOnlyList<PlannedChange> PlanNamespace(NamespaceWish wish, NamespaceState state);
 
     /// <summary>The changes that remove it. Whether images may go with it was asked before.</summary>

@@ -12,6 +12,7 @@ public sealed class MemoryContent
     readonly Lock gate = new();
     readonly Dictionary<string, Repository> repositories = new(StringComparer.Ordinal);
     readonly Dictionary<string, MemoryUpload> uploads = new(StringComparer.Ordinal);
+    int count;
 
     /// <summary>The repositories that have or had a manifest, in byte order.</summary>
     public IReadOnlyList<string> Repositories
@@ -20,6 +21,16 @@ public sealed class MemoryContent
         {
             lock (gate)
                 return [.. repositories.Where(repository => repository.Value.HadManifest).Select(repository => repository.Key).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>The same in the order in which they were made.</summary>
+    public IReadOnlyList<string> RepositoriesByAge
+    {
+        get
+        {
+            lock (gate)
+                return [.. repositories.Where(repository => repository.Value.HadManifest).OrderBy(repository => repository.Value.Number).Select(repository => repository.Key)];
         }
     }
 
@@ -34,13 +45,23 @@ public sealed class MemoryContent
     public void AddRepository(string name)
     {
         lock (gate)
-            At(name).HadManifest = true;
+            Begin(At(name));
     }
 
     public bool RemoveRepository(string name)
     {
         lock (gate)
             return repositories.Remove(name);
+    }
+
+    /// <summary>Everything whose name begins so, blobs without a manifest too.</summary>
+    public void RemoveBelow(string prefix)
+    {
+        lock (gate)
+        {
+            foreach (var name in repositories.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).ToList())
+                repositories.Remove(name);
+        }
     }
 
     public byte[]? Blob(string repository, Digest digest)
@@ -97,7 +118,7 @@ public sealed class MemoryContent
         lock (gate)
         {
             var target = At(repository);
-            target.HadManifest = true;
+            Begin(target);
             target.Manifests[manifest.Digest] = manifest;
             if (tag is not null)
                 target.Tags[tag] = manifest.Digest;
@@ -187,6 +208,12 @@ public sealed class MemoryContent
             return uploads.Remove(id);
     }
 
+    void Begin(Repository repository)
+    {
+        if (!repository.HadManifest)
+            repository.Number = ++count;
+    }
+
     Repository At(string name) => repositories.TryGetValue(name, out var repository) ? repository : repositories[name] = new Repository();
 
     sealed class Repository
@@ -197,7 +224,10 @@ public sealed class MemoryContent
 
         public Dictionary<string, Digest> Tags { get; } = new(StringComparer.Ordinal);
 
-        public bool HadManifest { get; set; }
+        /// <summary>Counts from 1 in the order of the first manifest; 0 before it.</summary>
+        public int Number { get; set; }
+
+        public bool HadManifest => Number > 0;
     }
 }
 

@@ -38,11 +38,11 @@ public sealed record RecordedExchange
     /// <summary>Empty for none.</summary>
     public required string ResponseBody { get; init; }
 
-    /// <summary>What the recorder wrote below the answer: lines that begin with <c># </c>, and all after them.</summary>
-    public string Remarks { get; init; } = "";
-
     /// <summary>Whether the transcript shows only the beginning of the answer's body.</summary>
     public bool IsCut { get; init; }
+
+    /// <summary>What the recorder wrote below the answer, for example the claims of the token that is in it; empty for nothing.</summary>
+    public string Remark { get; init; } = "";
 
     public string Target => Query.Length == 0 ? Path : $"{Path}?{Query}";
 

@@ -5,8 +5,11 @@ namespace Passthrough.Testing.Replay;
 /// <summary>What a product's transcripts need to be replayed.</summary>
 public sealed record ReplayRules
 {
-    /// <summary>The name that clients used; sent as Host, with <c>X-Forwarded-Proto: https</c>, as a proxy in front would.</summary>
+    /// <summary>The name that clients used; sent as Host.</summary>
     public string Host { get; init; } = "registry.example.com:8443";
+
+    /// <summary>The scheme that they used; sent as <c>X-Forwarded-Proto</c>, as a proxy in front would.</summary>
+    public string Scheme { get; init; } = "https";
 
     /// <summary>Routes that neither our modules nor skopeo call: they are not sent.</summary>
     public IReadOnlyList<RouteReason> LeftOut { get; init; } = [];
@@ -26,21 +29,21 @@ public sealed record ReplayRules
     /// <summary>The headers of answers that clients depend on; they must be there or not be there, with the recorded value.</summary>
     public IReadOnlyList<string> Headers { get; init; } =
     [
-        "Content-Type", "Www-Authenticate", "Location", "Docker-Content-Digest", "Docker-Distribution-Api-Version", "Docker-Upload-Uuid", "Link", "Range", "Content-Range",
+        "Content-Type", "Www-Authenticate", "Docker-Content-Digest", "Location", "Docker-Distribution-Api-Version", "Docker-Upload-Uuid", "Link", "Range", "Content-Range",
         "Retry-After", "Allow", "OCI-Subject", "OCI-Filters-Applied", "X-Total-Count",
     ];
-
-    /// <summary>More to compare than headers and body: what the recorder remarked about an answer. Gets the body of ours; one line for each difference.</summary>
-    public Func<RecordedExchange, string, IEnumerable<string>>? Compare { get; init; }
 
     /// <summary>The bytes that a body stands for, where the transcript names a file: <c>@b1(1024000 bytes)</c>. Null where the text itself was sent.</summary>
     public Func<string, byte[]?> Content { get; init; } = RecordedContent.Of;
 
+    /// <summary>Before an exchange is made ready: what the recorder did without writing it down.</summary>
+    public Func<Replayer, RecordedExchange, Task>? Before { get; init; }
+
     /// <summary>Last changes to a request, for what the transcript does not show (which token a cut one was). Gets the request with all known substitutions made.</summary>
     public Func<Replayer, RecordedExchange, HttpRequestMessage, Task>? BeforeSend { get; init; }
 
-    /// <summary>After an exchange, whether it was the same or not: time passes, servers are switched off and on.</summary>
-    public Func<Replayer, RecordedExchange, Task>? After { get; init; }
+    /// <summary>What else must hold of the answer's body, for example the claims of a token: a line for each difference.</summary>
+    public Func<RecordedExchange, string, IEnumerable<string>>? AlsoCompare { get; init; }
 }
 
 /// <summary>Exchanges of a route, and why they are apart.</summary>

@@ -36,7 +36,8 @@ public sealed partial class Replayer : IDisposable
     public Substitutions Substitutions { get; } = new();
 
     /// <summary>Sends a request of the test's own: to prepare what the recording takes for granted.</summary>
-    public async Task<(int Status, string Body)> AskAsync(string method, string target, string? body = null, string? credentials = null, params (string Name, string Value)[] headers)
+    /// <returns>The status, the body, and the header Location.</returns>
+    public async Task<(int Status, string Body, string? Location)> AskAsync(string method, string target, string? body = null, string? credentials = null, params (string Name, string Value)[] headers)
     {
         var exchange = new RecordedExchange
         {
@@ -54,7 +55,7 @@ public sealed partial class Replayer : IDisposable
         };
         using var request = Request(exchange, Body(exchange));
         using var response = await http.SendAsync(request);
-        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync());
+        return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Location?.OriginalString);
     }
 
     public async Task<ReplayReport> RunAsync(IReadOnlyList<RecordedExchange> exchanges)
@@ -62,12 +63,12 @@ public sealed partial class Replayer : IDisposable
         var outcomes = new List<ReplayOutcome>();
         foreach (var exchange in exchanges)
         {
+            if (rules.Before is not null)
+                await rules.Before(this, exchange);
             if (rules.LeftOut.FirstOrDefault(route => route.Holds(exchange)) is { } leftOut)
                 outcomes.Add(new ReplayOutcome(exchange, [], leftOut));
             else
                 outcomes.Add(new ReplayOutcome(exchange, await ReplayAsync(exchange), LeftOut: null));
-            if (rules.After is not null)
-                await rules.After(this, exchange);
         }
 
         return new ReplayReport(rules, outcomes);
@@ -104,8 +105,12 @@ public sealed partial class Replayer : IDisposable
         if (!uploads.TryGetValue(upload.Groups[1].Value, out var received))
             uploads[upload.Groups[1].Value] = received = new MemoryStream();
         received.Write(body ?? []);
-        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } digest && digest.Groups[1].Value.StartsWith("sha256", StringComparison.Ordinal))
-            Substitutions.Learn(Uri.UnescapeDataString(digest.Groups[1].Value), Digest(received.ToArray()));
+        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } parameter && Core.Oci.Digest.TryParse(Uri.UnescapeDataString(parameter.Groups[1].Value), out var digest) && Substitutions.Find(digest.ToString()) is null)
+        {
+            var actual = digest.OfSameAlgorithm(received.ToArray());
+            Substitutions.Learn(digest.ToString(), actual.ToString());
+            Substitutions.Learn(Uri.EscapeDataString(digest.ToString()), Uri.EscapeDataString(actual.ToString()));
+        }
     }
 
     HttpRequestMessage Request(RecordedExchange exchange, byte[]? body)
@@ -115,7 +120,7 @@ public sealed partial class Replayer : IDisposable
         if (body is not null || exchange.Method is "POST" or "PUT" or "PATCH")
             request.Content = new ByteArrayContent(body ?? []);
         request.Headers.Host = rules.Host;
-        request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", "https");
+        request.Headers.TryAddWithoutValidation("X-Forwarded-Proto", rules.Scheme);
         if (exchange.Credentials is { } credentials)
             request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(Substitutions.Apply(credentials))));
         foreach (var (name, value) in exchange.Headers)

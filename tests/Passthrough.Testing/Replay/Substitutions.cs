@@ -27,6 +27,18 @@ public sealed partial class Substitutions
         actual[recorded] = actualValue;
     }
 
+    /// <summary>Forgets what begins so: names that a transcript gives anew in each part.</summary>
+    public void Forget(string beginning)
+    {
+        foreach (var recorded in inOrder.Where(known => known.StartsWith(beginning, StringComparison.Ordinal)).ToList())
+        {
+            inOrder.Remove(recorded);
+            actual.Remove(recorded);
+        }
+
+        all = null;
+    }
+
     /// <summary>What stands for a recorded value, also for one that the transcript cuts (<c>eyJhbGciOiJS…</c>): the newest that begins so. Null where nothing does.</summary>
     public string? Find(string recorded)
     {

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Newtonsoft.Json;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Testing.Replay;
 
@@ -28,7 +30,7 @@ public static partial class Transcript
 
     public static IReadOnlyList<RecordedExchange> Parse(string text, string name)
     {
-        var lines = text.Split('\n');
+        var lines = text.ReplaceLineEndings("\n").Split('\n');
         var exchanges = new List<RecordedExchange>();
         var (section, title) = ("", "");
         for (var at = 0; at < lines.Length; at++)
@@ -78,11 +80,12 @@ public static partial class Transcript
             }
             while (status < 200);
 
-            var (body, remarks) = (new StringBuilder(), new StringBuilder());
+            var body = new StringBuilder();
             for (at++; at < lines.Length && !EndsExchange(lines[at]); at++)
-                (remarks.Length > 0 || lines[at].StartsWith("# ", StringComparison.Ordinal) ? remarks : body).Append(lines[at]).Append('\n');
+                body.Append(lines[at]).Append('\n');
             at--;
-            var (answer, isCut) = Answer(body.ToString(), headers);
+            var (text, remark) = Split(body.ToString(), headers);
+            var (answer, isCut) = Answer(text, headers);
             return Request(request.ToString()) with
             {
                 Place = $"{name}:{first + 1}",
@@ -92,7 +95,7 @@ public static partial class Transcript
                 ResponseHeaders = headers,
                 ResponseBody = answer,
                 IsCut = isCut,
-                Remarks = remarks.ToString(),
+                Remark = remark,
             };
         }
     }
@@ -101,6 +104,31 @@ public static partial class Transcript
 
     static bool EndsExchange(string line) =>
         line.StartsWith("### ", StringComparison.Ordinal) || line.StartsWith("=====", StringComparison.Ordinal) || line.StartsWith("$ ", StringComparison.Ordinal);
+
+    // Remarks stand apart from the body: below nothing, or below JSON that ends before them.
+    static (string Body, string Remark) Split(string text, List<KeyValuePair<string, string>> headers)
+    {
+        if (headers.Exists(header => header is { Key: "Content-Length", Value: "0" }))
+            return ("", text.Trim());
+        var isJson = headers.Exists(header => header.Key == "Content-Type" && header.Value.Contains("json", StringComparison.Ordinal));
+        var gap = text.IndexOf("\n\n", StringComparison.Ordinal);
+        return isJson && gap > 0 && text[(gap + 2)..].Trim() is { Length: > 0 } rest && !IsJson(text) && (IsJson(text[..gap]) || CutMark().IsMatch(text[..gap]))
+            ? (text[..gap] + "\n", rest)
+            : (text, "");
+    }
+
+    static bool IsJson(string text)
+    {
+        try
+        {
+            Json.Parse(text);
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
 
     // The empty lines after a body belong to the file; Content-Length says whether the last line ended.
     static (string Body, bool IsCut) Answer(string text, List<KeyValuePair<string, string>> headers)
@@ -111,7 +139,10 @@ public static partial class Transcript
         body = Expand(body);
         var length = headers.FirstOrDefault(header => header.Key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)).Value;
         var missing = int.TryParse(length, CultureInfo.InvariantCulture, out var bytes) ? bytes - Encoding.UTF8.GetByteCount(body) : 0;
-        return (missing is > 0 and < 4 && text.Length >= body.Length + missing ? body + new string('\n', missing) : body, false);
+        if (missing is > 0 and < 4 && text.Length >= body.Length + missing)
+            return (body + new string('\n', missing), false);
+        // Tokens are written shorter than they were, with a mark, or cut off without one.
+        return (body, missing > 100 && body.Length > 0 && !IsJson(body) && body[0] == '{');
     }
 
     static RecordedExchange Request(string line)
