@@ -1,0 +1,132 @@
+using System.Security.Cryptography.X509Certificates;
+using Passthrough.Testing;
+using Passthrough.Testing.Registries;
+using Passthrough.Testing.Registries.Artifactory;
+using Passthrough.Testing.Registries.Harbor;
+using Passthrough.Testing.Registries.MirrorRegistryGo;
+using Passthrough.Testing.Registries.Quay;
+
+namespace Passthrough.Integration.Tests;
+
+/// <summary>A registry product with TLS, empty, and the variables of the guide for it.</summary>
+sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable Server) : IAsyncDisposable
+{
+    /// <summary>What a user sets beside type and address.</summary>
+    public required IReadOnlyDictionary<string, string> Variables { get; init; }
+
+    /// <summary>The administrator's secret, with its user.</summary>
+    public required (string User, string Secret) Manager { get; init; }
+
+    /// <summary>The requests that asked it to change something: a session's login changes nothing.</summary>
+    public required Func<Task<IReadOnlyList<string>>> Writes { get; init; }
+
+    /// <summary>Whether it can tell one account from another: what pushes may do so in its namespace only, what pulls may not push.</summary>
+    public bool TellsAccountsApart { get; init; } = true;
+
+    /// <summary>Each by the name that the documentation has for it.</summary>
+    public static async Task<ProductStage> Open(string product, TestFolder folder)
+    {
+        var pki = new Pki(folder["pki"]);
+        switch (product)
+        {
+            case "mirror-registry":
+            {
+                // Nothing but the password of the first user, whose name is found out.
+                var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki) });
+                return new ProductStage("mirror-registry", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
+                    Manager = (server.Settings.User, server.Settings.Password),
+                    Writes = () => WritesOf(server),
+                };
+            }
+
+            case "mirror-registry (Go)":
+            {
+                var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki) };
+                var server = await MirrorRegistryGoFake.Start(settings);
+                return new ProductStage("mirror-registry", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = settings.Password },
+                    Manager = (settings.User, settings.Password),
+                    Writes = () => WritesOf(server),
+                    TellsAccountsApart = false,
+                };
+            }
+
+            case "Quay":
+            {
+                var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki) });
+                return new ProductStage("quay", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
+                    Manager = (server.Settings.User, server.Settings.Password),
+                    Writes = () => WritesOf(server),
+                };
+            }
+
+            case "Harbor":
+            {
+                var settings = new HarborSettings { Pki = pki, AdminPassword = "H4rbor/+p&ss" };
+                var server = await HarborServer.Start(settings);
+                return new ProductStage("harbor", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string> { ["harbor_admin_user"] = "admin", ["harbor_admin_password"] = settings.AdminPassword },
+                    Manager = ("admin", settings.AdminPassword),
+                    Writes = () => WritesOf(server.Requests),
+                };
+            }
+
+            case "Artifactory":
+            {
+                var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
+                var token = server.MintToken();
+                return new ProductStage("jfrog", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string> { ["jfrog_admin_token"] = token },
+                    Manager = ("admin", token),
+                    Writes = () => WritesOf(server.Web.Requests),
+                };
+            }
+
+            case "distribution":
+            {
+                var server = await DockerRegistry.Start(folder["registry"], new() { Pki = pki, Accounts = new Dictionary<string, string> { ["pusher"] = "d1stribution/+s3cret", ["puller"] = "d1stribution-pull" } });
+                return new ProductStage("distribution", server.Name, pki, server)
+                {
+                    Variables = new Dictionary<string, string>
+                    {
+                        ["registry_username"] = "pusher",
+                        ["registry_password"] = "d1stribution/+s3cret",
+                        ["registry_pull_username"] = "puller",
+                        ["registry_pull_password"] = "d1stribution-pull",
+                    },
+                    Manager = ("pusher", "d1stribution/+s3cret"),
+                    Writes = async () => [.. (await server.Writes()).Select(request => request.ToString())],
+                    TellsAccountsApart = false,
+                };
+            }
+
+            default:
+                throw new ArgumentException($"there is no product {product}", nameof(product));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        Pki.Dispose();
+    }
+
+    static X509Certificate2 Certificate(Pki pki)
+    {
+        var (certificate, key) = pki.Issue("registry");
+        return X509Certificate2.CreateFromPemFile(certificate, key);
+    }
+
+    static Task<IReadOnlyList<string>> WritesOf(FakeServer server) =>
+        Task.FromResult<IReadOnlyList<string>>([.. server.Writes.Where(request => !request.Target.EndsWith("/signin", StringComparison.Ordinal)).Select(request => request.ToString())]);
+
+    static Task<IReadOnlyList<string>> WritesOf(IEnumerable<RegistryRequest> requests) =>
+        Task.FromResult<IReadOnlyList<string>>([.. requests.Where(request => request.IsWrite).Select(request => request.ToString())]);
+}
