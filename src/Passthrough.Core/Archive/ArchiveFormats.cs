@@ -9,7 +9,11 @@ public static class ArchiveFormats
     public static readonly ImmutableArray<ArchiveFormat> All =
     [
         OciLayoutArchive.ArchiveFormat,
+        OcMirrorV1Archive.ArchiveFormat,
+        OcMirrorV2Archive.ArchiveFormat,
         DockerArchive.ArchiveFormat,
+        ImgpkgArchive.ArchiveFormat,
+        SkopeoFolders.ArchiveFormat,
     ];
 
     /// <summary>What is recognised but not read, with what to do about it.</summary>

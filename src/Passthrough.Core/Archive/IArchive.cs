@@ -64,6 +64,9 @@ public sealed record ArchivedImage(Descriptor Root, Reference? Reference, string
     /// <summary>False where the archive names the image and does not have its manifest: a differential, or what a failed run left. The root's size and type are unknown then.</summary>
     public bool HasManifest { get; init; } = true;
 
+    /// <summary>Whether only what an earlier run of the tool has left in the archive names it. Such an image is not missed where neither the archive nor the registry has it.</summary>
+    public bool IsFromEarlierRun { get; init; }
+
     /// <summary>What the user should know about this name.</summary>
     public string? Warning { get; init; }
 }

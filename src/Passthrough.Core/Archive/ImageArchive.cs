@@ -83,9 +83,13 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     protected Digest Add(ReadOnlyMemory<byte> content)
     {
         var digest = Digest.Sha256(content.Span);
-        known[digest] = content;
+        Add(content, digest);
         return digest;
     }
+
+    /// <param name="content">What it is.</param>
+    /// <param name="digest">Its digest, which the caller has checked.</param>
+    protected void Add(ReadOnlyMemory<byte> content, Digest digest) => known[digest] = content;
 
     /// <summary>The manifest, or null where the archive does not have it.</summary>
     /// <exception cref="ModuleException">It is damaged.</exception>
