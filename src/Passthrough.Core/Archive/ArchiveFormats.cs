@@ -33,7 +33,7 @@ public static class ArchiveFormats
     public static IArchive Open(string path, ImageNames? names = null) => Open([path], new ArchiveOptions { Names = names ?? ImageNames.None });
 
     /// <summary>Opens one archive, or several as one.</summary>
-    /// <param name="paths">Files, folders, parts of split sets or their names, in the order in which they would be loaded one by one. Parts of one set may all be named.</param>
+    /// <param name="paths">Files, folders (of a layout, or of oc-mirror's archives), parts of split sets or their names, in the order in which they would be loaded one by one. Parts of one set may all be named.</param>
     /// <param name="options">Names, and how to treat what is compressed or incomplete.</param>
     /// <exception cref="ModuleException">One of them cannot be read, is damaged, or is no archive that we know.</exception>
     public static IArchive Open(IReadOnlyList<string> paths, ArchiveOptions options, CancellationToken cancellation = default)
@@ -42,11 +42,11 @@ public static class ArchiveFormats
         try
         {
             var sources = new List<(ArchiveTree Tree, ArchiveFormat Format, ImmutableArray<string> MissingParts)>();
-            foreach (var path in paths.Select(path => SplitSet.NameOf(path) ?? path).Distinct(StringComparer.Ordinal))
+            foreach (var path in paths.SelectMany(Expand).Distinct(StringComparer.Ordinal))
             {
                 var (tree, missing) = OpenTree(path, options, cancellation);
                 opened.Add(tree);
-                var (part, format) = Recognise(tree, path);
+                var (part, format) = Recognise(tree) ?? throw (missing.IsEmpty ? Unknown(path, tree) : PartsMissing(path, missing, archive: null));
                 sources.Add((part, format, missing));
             }
 
@@ -68,6 +68,14 @@ public static class ArchiveFormats
                 thing.Dispose();
             throw;
         }
+    }
+
+    // oc-mirror is given the folder that its archives lie in; so may we.
+    static IEnumerable<string> Expand(string path)
+    {
+        if (Directory.Exists(path) && Directory.EnumerateFiles(path, "mirror_*.tar", new EnumerationOptions { IgnoreInaccessible = true }).Order(StringComparer.Ordinal).ToList() is { Count: > 0 } archives)
+            return archives;
+        return [SplitSet.NameOf(path) ?? path];
     }
 
     static (ArchiveTree Tree, ImmutableArray<string> MissingParts) OpenTree(string path, ArchiveOptions options, CancellationToken cancellation)
@@ -103,7 +111,7 @@ public static class ArchiveFormats
         return bytes.Holds(0, length) ? Compression.Of(bytes.ReadExactly(0, length)) : null;
     }
 
-    static (ArchiveTree Tree, ArchiveFormat Format) Recognise(ArchiveTree tree, string path)
+    static (ArchiveTree Tree, ArchiveFormat Format)? Recognise(ArchiveTree tree)
     {
         for (var (part, depth) = (tree, 0); ; depth++)
         {
@@ -111,7 +119,7 @@ public static class ArchiveFormats
                 return (part, format);
             // What was packed together with the folder that it is in, or lies in a package beside other things.
             if (depth == MaxFolders || FolderIn(part) is not { } folder)
-                throw Unknown(path, tree);
+                return null;
             part = new PartOfTree(part, folder);
         }
     }

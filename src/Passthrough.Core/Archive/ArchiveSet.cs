@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Archive;
@@ -28,6 +29,10 @@ sealed class ArchiveSet : IArchive
     public string Path { get; }
 
     public string Format { get; }
+
+    public string Id => ArchivePlan.IdOf(Encoding.UTF8.GetBytes(string.Join('\n', archives.Select(archive => archive.Id))));
+
+    public ModuleException? IndexFault => archives.Select(archive => archive.IndexFault).OfType<ModuleException>().FirstOrDefault();
 
     public long Size => archives.Sum(archive => archive.Size);
 

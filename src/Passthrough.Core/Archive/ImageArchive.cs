@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
@@ -25,6 +26,10 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     public string Path => tree.Path;
 
     public string Format => format;
+
+    public virtual string Id => ArchivePlan.IdOf(Encoding.UTF8.GetBytes(string.Join('\n', Images.Select(image => $"{image.Reference?.ToString() ?? image.Name} {image.Root.Digest}").Order(StringComparer.Ordinal))));
+
+    public virtual ModuleException? IndexFault => null;
 
     public long Size => tree.Size;
 

@@ -19,6 +19,8 @@ public sealed class ImageNames(IReadOnlyDictionary<string, Reference> given, Reg
     const string DistributionSource = "containerd.io/distribution.source.";
     const string BaseName = "org.opencontainers.image.base.name";
 
+    readonly HashSet<string> used = new(StringComparer.Ordinal);
+
     public static readonly ImageNames None = new(ImmutableDictionary<string, Reference>.Empty);
 
     /// <summary>The image that a descriptor of a layout's index is.</summary>
@@ -47,6 +49,9 @@ public sealed class ImageNames(IReadOnlyDictionary<string, Reference> given, Reg
             return Image(root, written, name, source, warning);
         return Mapped(name) is { } mapped ? Image(root, mapped, name, FromRegistryMap, null) : Image(root, null, name, "", warning);
     }
+
+    /// <summary>What the user has named and no archive that was opened with these names holds.</summary>
+    public IEnumerable<string> Unused => given.Keys.Where(key => !used.Contains(key));
 
     /// <summary>Whether the user has named what the archive calls so.</summary>
     public bool Names(params ReadOnlySpan<string> keys)
@@ -80,8 +85,10 @@ public sealed class ImageNames(IReadOnlyDictionary<string, Reference> given, Reg
     {
         foreach (var key in keys)
         {
-            if (key.Length > 0 && given.TryGetValue(key, out var reference))
-                return reference is { Tag: null, Digest: null } && tag is not null ? reference.WithTag(tag) : reference.WithDefaultTag();
+            if (key.Length == 0 || !given.TryGetValue(key, out var reference))
+                continue;
+            used.Add(key);
+            return reference is { Tag: null, Digest: null } && tag is not null ? reference.WithTag(tag) : reference.WithDefaultTag();
         }
 
         return null;

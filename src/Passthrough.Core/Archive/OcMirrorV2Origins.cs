@@ -56,7 +56,7 @@ sealed partial class OcMirrorV2Origins
         Step("the image set configuration", () => given.ForEach(OfferConfiguration));
         Step("the pinned image set configuration", () => pinned.ForEach(OfferConfiguration));
         Step("release-manifests/image-references", () => ReadReleases(configurations));
-        Step("the release graph", ReadGraph);
+        Step("the release graph", () => ReadGraph(configurations));
         var catalogs = byName.Values.Where(tag => configurations.Exists(configuration => configuration.Catalogs.Any(catalog => catalog.Fits(tag)))).Select(tag => tag.Digest.Hex).ToHashSet(StringComparer.Ordinal);
         Step("the operator catalog", () => ReadCatalogs(catalogs, member => member.Name.Contains("/filtered-catalogs/", StringComparison.Ordinal)));
         Step("the operator catalog", () => ReadCatalogs(catalogs, _ => true));
@@ -165,7 +165,7 @@ sealed partial class OcMirrorV2Origins
         {
             if (member.Name.Split('/') is not ["working-dir", "hold-release", _, var release, "release-manifests", var file])
                 continue;
-            var isEarlier = configurations.Count > 0 && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
+            var isEarlier = IsEarlier(configurations, release);
             if (file == "image-references")
                 ReadImageReferences(member, release, isEarlier);
             else
@@ -188,7 +188,7 @@ sealed partial class OcMirrorV2Origins
     }
 
     // hold-release/cincinnati-graph-data/<architecture>-<channel>.json: nodes[].payload is the release image, pinned.
-    void ReadGraph()
+    void ReadGraph(List<OcMirrorV2Configuration> configurations)
     {
         foreach (var member in files.Where(member => member.Name.StartsWith(WorkingFolder + "hold-release/cincinnati-graph-data/", StringComparison.Ordinal)))
         {
@@ -197,10 +197,13 @@ sealed partial class OcMirrorV2Origins
                 if (node["payload"] is not JValue { Value: string payload } || CachedName.Parse(payload) is not { Reference: { Digest: { } digest } reference } name)
                     continue;
                 foreach (var tag in byDigest[digest].Where(tag => tag.Repository == ReleaseRepository || tag.Repository == name.Path))
-                    Offer(tag, WithReleaseTag(reference, tag));
+                    Offer(tag, WithReleaseTag(reference, tag), IsEarlier(configurations, tag.Tag));
             }
         }
     }
+
+    static bool IsEarlier(List<OcMirrorV2Configuration> configurations, string release) =>
+        configurations.Count > 0 && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
 
     // operator-catalogs/<name>/<digest>/… since 4.18, hold-operator/<name>/<digest>/configs/… before: file-based catalogs, JSON or YAML.
     void ReadCatalogs(HashSet<string> current, Func<ArchiveMember, bool> isWanted)

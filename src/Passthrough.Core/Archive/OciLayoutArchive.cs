@@ -16,11 +16,21 @@ public sealed class OciLayoutArchive : ImageArchive
     const string FormatName = "oci-archive";
 
     OciLayoutArchive(ArchiveTree tree, ImageNames names)
-        : base(tree, FormatName) =>
-        Sort(ReadIndex(ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes")), names);
+        : base(tree, FormatName)
+    {
+        var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
+        Id = ArchivePlan.IdOf(index);
+        Sort(ReadIndex(index), names);
+    }
 
     /// <summary>The line of <see cref="ArchiveFormats"/>. <c>oci-layout</c> may be missing (hauler), and either may stand at the end (skopeo).</summary>
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => tree.FindFile(IndexName) is not null, (tree, names) => new OciLayoutArchive(tree, names));
+
+    public override string Id { get; }
+
+    // Blobs prove themselves by their names; what they are called stands in the index alone, and its digest in our own file.
+    public override ModuleException? IndexFault =>
+        ArchiveManifestJson.ReadId(this) is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"blobs/{digest.Algorithm}/{digest.Hex}");
 

@@ -12,7 +12,7 @@ static class Spool
     const int BufferSize = 1024 * 1024;
 
     /// <summary>Beyond this size content that grows more than <see cref="MaxGrowth"/>-fold is taken for an attack: image layers shrink to a half or a tenth.</summary>
-    const long MaxUnquestioned = 1L << 30;
+    const long MaxUnquestioned = 256L << 20;
     const int MaxGrowth = 200;
 
     /// <returns>What the file holds, under the path of the compressed one.</returns>
@@ -62,7 +62,7 @@ static class Spool
             Write(file, buffer.AsSpan(0, count), length, compressed, options.SpoolFolder);
             length += count;
             if (length > MaxUnquestioned && length / MaxGrowth > compressed.Length)
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{compressed.Path} grows more than {MaxGrowth}-fold when it is decompressed", "this is no real archive");
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{compressed.Path} grows more than {MaxGrowth}-fold when it is decompressed", "this is hardly a real archive; if it is, decompress it yourself");
             count = Read(source, buffer, compressed, compression);
             if (count == 0)
                 return length;

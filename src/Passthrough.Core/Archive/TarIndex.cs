@@ -40,18 +40,12 @@ public sealed class TarIndex
 
     /// <summary>Reads all headers.</summary>
     /// <param name="archive">The tar.</param>
-    /// <param name="recorded">Members and their places, sorted, for the headers that a missing part of a split set takes along.</param>
+    /// <param name="recorded">Members and their places, sorted: for the headers that a missing part of a split set takes along.</param>
     /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not a tar, truncated, or damaged; the message says at which byte.</exception>
-    public static TarIndex Read(ArchiveBytes archive, IEnumerable<ArchiveEntry>? recorded = null)
+    public static TarIndex Read(ArchiveBytes archive, IReadOnlyList<ArchiveEntry>? recorded = null)
     {
         var index = new TarIndex();
-        var end = new Reader(archive, index, goesOn: recorded is not null).Run();
-        foreach (var entry in recorded ?? [])
-        {
-            if (entry.Offset >= end && entry.Size <= archive.Length - entry.Offset)
-                index.Add(archive, entry);
-        }
-
+        new Reader(archive, index, recorded ?? []).Run();
         return index;
     }
 
@@ -71,8 +65,7 @@ public sealed class TarIndex
     }
 
     /// <summary>One pass: remembers what long-name and PAX members say about the member that follows them.</summary>
-    /// <param name="goesOn">Whether the caller knows better what stands behind a gap.</param>
-    sealed class Reader(ArchiveBytes archive, TarIndex index, bool goesOn)
+    sealed class Reader(ArchiveBytes archive, TarIndex index, IReadOnlyList<ArchiveEntry> recorded)
     {
         /// <summary>Headers of small members lie close together: one read brings many.</summary>
         const int WindowSize = 32 * 1024;
@@ -86,22 +79,39 @@ public sealed class TarIndex
         readonly Dictionary<string, string> pax = new(StringComparer.Ordinal);
         readonly Dictionary<string, string> paxGlobal = new(StringComparer.Ordinal);
 
-        /// <returns>Where the headers end, or where they cannot be read any further.</returns>
-        public long Run()
+        public void Run()
         {
             for (var offset = 0L; ;)
             {
-                if (goesOn && !archive.Holds(offset, TarHeader.BlockSize))
-                    return offset;
+                if (recorded.Count > 0 && !archive.Holds(offset, TarHeader.BlockSize) && !TrySkipGap(ref offset))
+                    return;
                 if (offset + TarHeader.BlockSize > archive.Length)
                     throw Truncated(offset, "the end marker is missing");
                 var block = Block(offset);
                 if (!block.ContainsAnyExcept((byte)0))
-                    return offset;
+                    return;
                 if (!TarHeader.HasValidChecksum(block))
                     throw offset == 0 ? NotATar() : Corrupt(offset, "the checksum of a header is wrong");
                 offset = ReadMember(block, offset);
             }
+        }
+
+        // Behind a recorded member stands the next header. What is between is taken from the record; what is not in it stays unknown.
+        bool TrySkipGap(ref long offset)
+        {
+            longName = longLink = null;
+            pax.Clear();
+            foreach (var entry in recorded)
+            {
+                if (entry.Offset <= offset || entry.Size > archive.Length - entry.Offset)
+                    continue;
+                index.Add(archive, entry);
+                offset = entry.Offset + Padded(entry.Size);
+                if (archive.Holds(offset, TarHeader.BlockSize))
+                    return true;
+            }
+
+            return false;
         }
 
         // Returns where the next header is.
