@@ -20,14 +20,16 @@ public sealed class RedirectionProof
     readonly PullCauses causes;
     readonly MirrorContent content = new();
 
-    RedirectionProof(ProofRequest request, Redirection redirection, MirrorStores stores, ClientHome home, IPullClient client)
+    /// <param name="rendered">As the file has it.</param>
+    /// <param name="redirection">As the client has it: every source blocked.</param>
+    RedirectionProof(ProofRequest request, Redirection rendered, Redirection redirection, MirrorStores stores, ClientHome home, IPullClient client)
     {
         this.request = request;
         this.redirection = redirection;
         this.stores = stores;
         this.home = home;
         this.client = client;
-        causes = new PullCauses(Path.GetFileName(request.RegistriesConf), redirection, stores);
+        causes = new PullCauses(Path.GetFileName(request.RegistriesConf), rendered, redirection, stores);
     }
 
     /// <exception cref="ModuleException">The registries.conf or an auth file cannot be read, or no client would start with them. What an image lacks is no exception, it is in the report.</exception>
@@ -36,24 +38,26 @@ public sealed class RedirectionProof
         if (request.Images.IsEmpty)
             return ProofStatements.NothingDelivered();
         request = request with { Images = [.. request.Images.Select(image => image with { Image = image.Image.WithDefaultTag() }).OrderByDescending(image => image.Digest is not null).DistinctBy(image => image.Image)] };
-        var rendered = AtomicFile.Read(request.RegistriesConf)
+        var file = AtomicFile.Read(request.RegistriesConf)
             ?? throw new ModuleException(ErrorCodes.File, $"{request.RegistriesConf} does not exist, so there is no redirection to prove", "render it first: setup-registry-passthrough.yml");
-        var conf = RegistriesConf.Parse(Encoding.UTF8.GetString(rendered.Span), request.RegistriesConf);
-        var parsed = new Redirection(conf);
+        var conf = RegistriesConf.Parse(Encoding.UTF8.GetString(file.Span), request.RegistriesConf);
+        var rendered = new Redirection(BlockedRedirection.Spelled(conf, request.Endpoint.Authority));
+        var blocked = BlockedRedirection.Of(rendered.Conf, request.Endpoint.Authority, request.Images.Select(image => image.Image));
+        var world = new Redirection(blocked.WithMirrors);
         using var registries = new MirrorStores(request);
-        using var world = new ClientHome();
-        world.WriteRedirection(rendered.Span, BlockedRedirection.Of(conf, request.Images.Select(image => image.Image)));
-        var places = request.Images.SelectMany(image => parsed.EntryFor(image.Image.Name) is { } entry ? entry.Mirrors.Select(mirror => Redirection.Place(entry, mirror, image.Image).Image) : []).OfType<Reference>().ToList();
+        using var rooms = new ClientHome();
+        rooms.WriteRedirection(file.Span, blocked);
+        var places = request.Images.SelectMany(image => world.AllAsked(image.Image)).Select(place => place.Image).ToList();
         foreach (var authority in places.Select(place => place.Registry).Distinct())
-            world.WriteTrust(authority, registries.OptionsFor(authority));
+            rooms.WriteTrust(authority, registries.OptionsFor(authority));
         // Found also where the client reads the user's own file: that it is missing or damaged is said before anything runs.
         var auths = registries.AuthFile(places);
         if (request.AuthFile is null)
-            world.WriteAuthFile(auths);
+            rooms.WriteAuthFile(auths);
 
         var searchPath = request.SearchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "";
-        IPullClient tool = await SkopeoClient.FindAsync(world, request, searchPath, cancellation) ?? (IPullClient)new SelfClient(parsed, registries);
-        return await new RedirectionProof(request, parsed, registries, world, tool).ProveAsync(cancellation);
+        IPullClient tool = await SkopeoClient.FindAsync(rooms, request, searchPath, cancellation) ?? (IPullClient)new SelfClient(world, registries);
+        return await new RedirectionProof(request, rendered, world, registries, rooms, tool).ProveAsync(cancellation);
     }
 
     async Task<ProofReport> ProveAsync(CancellationToken cancellation)
@@ -105,7 +109,7 @@ public sealed class RedirectionProof
             return read with { Mirror = null, Error = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation) };
         var got = expected?.OfSameAlgorithm(bytes) ?? Digest.Sha256(bytes);
         read = read with { Got = got };
-        if (redirection.Resolve(pull).Mirrors.FirstOrDefault(place => place.Text == read.Mirror)?.Image is not { } there)
+        if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
         return got == expected ? read : read with { Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
     }
@@ -113,8 +117,8 @@ public sealed class RedirectionProof
     /// <summary>Looks at all that the image consists of where it came from, and reads its configurations through the client.</summary>
     async Task LookAsync(ImageProof proof, ProofRead read, CancellationToken cancellation)
     {
-        var place = redirection.Resolve(read.Source).Mirrors.First(place => place.Text == read.Mirror);
-        if (!proof.Looked.Add(place.Image!.Name))
+        var place = redirection.Asked(read.Source).First(place => place.Image.ToString() == read.Mirror);
+        if (!proof.Looked.Add(place.Image.Name))
             return;
         var mirror = await stores.OpenAsync(place, cancellation);
         var (tree, fault) = mirror.Fault is { } unreachable ? (null, unreachable.Message) : await content.LookAsync(mirror.Store, place.Image.WithDigest(read.Got!.Value), proof.Image.Platforms, cancellation);
@@ -161,12 +165,12 @@ public sealed class RedirectionProof
     /// <summary>What the mirror has under an image's name, where nobody recorded what it should have.</summary>
     async Task<Digest?> MirrorsDigestAsync(Reference image, CancellationToken cancellation)
     {
-        foreach (var place in redirection.Resolve(image).Mirrors.Where(place => place.Image is not null))
+        foreach (var place in redirection.Asked(image))
         {
             try
             {
                 var mirror = await stores.OpenAsync(place, cancellation);
-                if (mirror.Fault is null && await mirror.Store.ResolveAsync(place.Image!, cancellation) is { } found)
+                if (mirror.Fault is null && await mirror.Store.ResolveAsync(place.Image, cancellation) is { } found)
                     return found.Digest;
             }
             catch (ModuleException)

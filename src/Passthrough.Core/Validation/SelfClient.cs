@@ -1,3 +1,4 @@
+using Passthrough.Core.Mirroring.Clients;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Validation;
@@ -15,22 +16,22 @@ sealed class SelfClient(Redirection redirection, MirrorStores stores) : IPullCli
     public async Task<ClientAnswer> ReadManifestAsync(Reference image, CancellationToken cancellation)
     {
         var places = new List<string>();
-        foreach (var place in redirection.Resolve(image).Mirrors)
+        foreach (var place in redirection.Asked(image))
         {
-            places.Add(place.Text);
-            if (place.Image is { } there && await ReadAsync(place, there, cancellation) is { } bytes)
+            places.Add(place.Image.ToString());
+            if (await ReadAsync(place, cancellation) is { } bytes)
                 return new ClientAnswer(null, bytes, "", places);
         }
 
         return new ClientAnswer(null, null, "", places);
     }
 
-    async Task<byte[]?> ReadAsync(MirrorPlace place, Reference there, CancellationToken cancellation)
+    async Task<byte[]?> ReadAsync(PullSource place, CancellationToken cancellation)
     {
         try
         {
             var mirror = await stores.OpenAsync(place, cancellation);
-            return mirror.Fault is null && await mirror.Store.ReadManifestAsync(there, cancellation) is { } manifest ? manifest.Bytes.ToArray() : null;
+            return mirror.Fault is null && await mirror.Store.ReadManifestAsync(place.Image, cancellation) is { } manifest ? manifest.Bytes.ToArray() : null;
         }
         catch (ModuleException)
         {
