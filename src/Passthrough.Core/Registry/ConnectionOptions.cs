@@ -38,6 +38,9 @@ public sealed record ConnectionOptions
     /// <summary>Told every token that a token service gives, so that it can be masked; null where nobody prints.</summary>
     public Action<string?>? OnSecret { get; init; }
 
+    /// <summary>Counts every request that is sent with these options, or with options made from them.</summary>
+    public RequestCounts Requests { get; init; } = new();
+
     /// <summary>The same with what podman's and docker's certs.d folders of this host hold for a registry; what was given in files of its own wins over all of it.</summary>
     /// <exception cref="ModuleException">The registry's folder holds a client certificate without its key, or the reverse.</exception>
     public ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint) => WithCertificatesOf(endpoint, Environment.GetEnvironmentVariable);
