@@ -115,6 +115,6 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
     [GeneratedRegex(@"\(Mirrors also failed: \[(.*)\]\): ")]
     private static partial Regex MirrorsFailed();
 
-    [GeneratedRegex("( is blocked) in /.*$")]
+    [GeneratedRegex("( is blocked) in .*$")]
     private static partial Regex BlockedIn();
 }

@@ -56,7 +56,8 @@ public sealed class RedirectionProof
             rooms.WriteAuthFile(auths);
 
         var searchPath = request.SearchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "";
-        IPullClient tool = await SkopeoClient.FindAsync(rooms, request, searchPath, cancellation) ?? (IPullClient)new SelfClient(world, registries);
+        using var podman = ClientProgram.Find("skopeo", searchPath) is null ? await PodmanClient.FindAsync(rooms, request, searchPath, cancellation) : null;
+        var tool = await SkopeoClient.FindAsync(rooms, request, searchPath, cancellation) ?? podman ?? (IPullClient)new SelfClient(world, registries);
         return await new RedirectionProof(request, rendered, world, registries, rooms, tool).ProveAsync(cancellation);
     }
 
@@ -101,13 +102,14 @@ public sealed class RedirectionProof
     async Task<ProofRead> ReadAsync(ImageProof proof, Reference pull, Digest? expected, CancellationToken cancellation)
     {
         var read = new ProofRead(pull) { Expected = expected };
+        if (pull.Registry == request.Endpoint.Authority)
+            return read with { Error = $"{pull.Name} is a name in the mirror itself, which nothing redirects: give the name that the image has upstream" };
         if (causes.KnownDown(pull) is { } down)
             return read with { Error = down };
-        var answer = await client.ReadManifestAsync(pull, cancellation);
+        var answer = await client.ReadManifestAsync(pull, expected, cancellation);
         read = read with { Command = answer.Command, Mirror = answer.Places.Count > 0 ? answer.Places[^1] : null };
-        if (answer.Output is not { } bytes)
+        if (answer.Got is not { } got)
             return read with { Mirror = null, Error = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation) };
-        var got = expected?.OfSameAlgorithm(bytes) ?? Digest.Sha256(bytes);
         read = read with { Got = got };
         if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
@@ -127,10 +129,10 @@ public sealed class RedirectionProof
         foreach (var image in fault is null && client.Proves ? tree!.Manifests.OfType<ImageManifest>() : [])
         {
             var pull = read.Source.WithDigest(image.Raw.Digest);
-            var answer = await client.ReadConfigAsync(pull, cancellation);
-            if (answer.Output is not { } bytes)
+            var answer = await client.ReadConfigAsync(pull, image.Config.Digest, cancellation);
+            if (answer.Got is not { } got)
                 proof.Fault ??= await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
-            else if (image.Config.Digest.OfSameAlgorithm(bytes) != image.Config.Digest)
+            else if (got != image.Config.Digest)
                 proof.Fault ??= $"the configuration {image.Config.Digest} of {pull} comes with other bytes";
         }
     }
@@ -146,10 +148,10 @@ public sealed class RedirectionProof
         }
 
         var answer = await client.CopyAsync(copy.Image, copy.Bytes, cancellation);
-        if (answer.Output is not { } manifest)
+        if (answer.Got is not { } got)
             copy.Owner.Fault ??= $"{copy.Image} cannot be copied whole; {client.Title} says: {answer.Words}";
-        else if (copy.Image.Digest!.Value.OfSameAlgorithm(manifest) != copy.Image.Digest)
-            copy.Owner.Fault ??= $"{copy.Image} was copied as {Digest.Sha256(manifest)}";
+        else if (got != copy.Image.Digest)
+            copy.Owner.Fault ??= $"{copy.Image} was copied as {got}";
         else
             copy.IsDone = true;
     }
@@ -157,9 +159,9 @@ public sealed class RedirectionProof
     async Task<ProofControl> ControlAsync(string scope, Reference pull, CancellationToken cancellation)
     {
         var answer = await client.ReadWithoutMirrorsAsync(pull, cancellation);
-        return answer.Output is null
+        return answer.Got is null
             ? new ProofControl(scope, answer.Words.Contains(" is blocked in ", StringComparison.Ordinal), answer.Words) { Command = answer.Command }
-            : new ProofControl(scope, false, $"{pull} was read without the mirrors: {Digest.Sha256(answer.Output)}") { Command = answer.Command };
+            : new ProofControl(scope, false, $"{pull} was read without the mirrors: {answer.Got}") { Command = answer.Command };
     }
 
     /// <summary>What the mirror has under an image's name, where nobody recorded what it should have.</summary>

@@ -40,7 +40,11 @@ sealed record HealthyVariant(string Kind, Func<Scenario, Random, Task> Change)
             var path = image.Upstream.Repository.Split('/')[0];
             scenario.Entries.Insert(0, new Entry($"{entry.Source}/{path}") { Mirrors = [.. entry.Mirrors.Select(mirror => mirror with { Location = $"{mirror.Location}/{path}" })] });
         }),
-        Of("a double of an entry, which does not count", (scenario, random) => scenario.Entries.Add(new Entry(Breakage.Pick(random, scenario.Entries).Source) { Mirrors = [new($"{Nobody}/x")] })),
+        Of("a double of an entry, which does not count", (scenario, random) =>
+        {
+            var entry = Breakage.Pick(random, scenario.Entries);
+            scenario.Entries.Add(new Entry(entry.Source) { Blocked = entry.Blocked, Mirrors = [new($"{Nobody}/x")] });
+        }),
         Of("the mirror's host is a source, too", (scenario, random) => scenario.Entries.Add(new Entry(Breakage.Pick(random, ["127.0.0.1", scenario.Mirror])))),
         Of("another layout of the file", (scenario, random) => scenario.Layout = Breakage.Pick<Func<string, string>>(random,
         [
