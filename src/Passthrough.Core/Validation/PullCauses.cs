@@ -1,23 +1,25 @@
 using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Passthrough.Core.Mirroring;
+using Passthrough.Core.Mirroring.Clients;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Validation;
 
 /// <summary>Says why a pull through the redirection failed: what the redirection says of the image, and what the registry there has.</summary>
 /// <param name="conf">What messages call the redirection.</param>
-/// <param name="redirection">As it was rendered.</param>
-sealed partial class PullCauses(string conf, Redirection redirection, MirrorStores stores)
+/// <param name="rendered">As the file has it.</param>
+/// <param name="redirection">As the client had it: every source blocked.</param>
+sealed partial class PullCauses(string conf, Redirection rendered, Redirection redirection, MirrorStores stores)
 {
     readonly ConcurrentDictionary<string, string> down = new();
 
     /// <summary>The fault of registries that are known not to answer, where an image could only come from these; null where the pull may be tried.</summary>
     public string? KnownDown(Reference pull)
     {
-        var places = redirection.Resolve(pull).Mirrors;
-        var faults = places.Select(place => place.Image is { } image ? down.GetValueOrDefault(image.Registry) : null).OfType<string>().ToList();
-        return faults.Count > 0 && faults.Count == places.Length ? string.Join("; ", faults.Distinct()) : null;
+        var places = redirection.Asked(pull).ToList();
+        var faults = places.Select(place => down.GetValueOrDefault(place.Image.Registry)).OfType<string>().ToList();
+        return faults.Count > 0 && faults.Count == places.Count ? string.Join("; ", faults.Distinct()) : null;
     }
 
     /// <summary>The cause in our words, then the client's.</summary>
@@ -39,11 +41,13 @@ sealed partial class PullCauses(string conf, Redirection redirection, MirrorStor
 
     async Task<string> CauseAsync(ProofImage image, Reference pull, Digest? expected, CancellationToken cancellation)
     {
-        var resolved = redirection.Resolve(pull);
-        if (resolved.Mirrors.IsEmpty)
-            return NotRedirected(pull, resolved);
+        var plan = rendered.Plan(pull);
+        if (plan.Error is { } error)
+            return $"one of the mirrors that {conf} names for {plan.Match?.Scope} makes no image name of {pull} ({error})";
+        if (redirection.Mirrors(pull).IsEmpty)
+            return NotRedirected(pull, plan.Match);
         var causes = new List<string>();
-        foreach (var place in resolved.Mirrors)
+        foreach (var place in redirection.Mirrors(pull))
         {
             if (await CauseAtAsync(image, pull, expected, place, cancellation) is { Length: > 0 } cause)
                 causes.Add(cause);
@@ -52,24 +56,23 @@ sealed partial class PullCauses(string conf, Redirection redirection, MirrorStor
         return string.Join("; ", causes.Distinct());
     }
 
-    string NotRedirected(Reference pull, RedirectedPull resolved)
+    string NotRedirected(Reference pull, RegistryEntry? ruling)
     {
         var (kind, needed) = pull.Digest is null ? ("by tag", "an ImageTagMirrorSet is what redirects tags") : ("by digest", "an ImageDigestMirrorSet is what redirects digests");
-        if (resolved.Entry is not { } entry)
+        if (ruling is not { } entry)
             return $"{conf} has no entry for {pull.Registry}, so nothing redirects {pull.Name}";
-        if (Hidden(pull, entry) is { } hidden)
+        if (rendered.HiddenBy(entry, pull) is { } hidden)
             return $"{conf} does not redirect pulls {kind} in its entry {entry.Scope}, which is longer than {hidden} and hides it";
         return entry.Mirrors.IsEmpty
             ? $"{conf} names no mirror for {entry.Scope}"
             : $"{conf} does not redirect pulls {kind} of {entry.Scope}: {needed}";
     }
 
-    async Task<string> CauseAtAsync(ProofImage image, Reference pull, Digest? expected, MirrorPlace place, CancellationToken cancellation)
+    async Task<string> CauseAtAsync(ProofImage image, Reference pull, Digest? expected, PullSource place, CancellationToken cancellation)
     {
-        if (place.Image is not { } there)
-            return $"{conf} leads to {place.Text}, which is no image name";
-        if (redirection.EntryFor(there.Name) is { Blocked: true } blocking)
-            return $"{conf} blocks {blocking.Scope}, and the mirror {there.Name} lies in it";
+        var there = place.Image;
+        if (place.BlockedBy is { } blocked)
+            return rendered.EntryFor(there.Name) is { Blocked: true } ? $"{conf} blocks {blocked}, and the mirror {there.Name} lies in it" : $"{conf} names {there.Registry}, itself a source, as a mirror";
         var mirror = await stores.OpenAsync(place, cancellation);
         if (mirror.Fault is { } fault)
         {
@@ -83,12 +86,12 @@ sealed partial class PullCauses(string conf, Redirection redirection, MirrorStor
             if (await mirror.Store.ReadManifestAsync(there, cancellation) is { } found)
             {
                 return expected is not null && found.Digest != expected ? Moved(there, found.Digest, expected.Value)
-                    : mirror.Store.Endpoint.Scheme == Uri.UriSchemeHttp && !place.Mirror.Insecure ? $"{there.Registry} speaks plain HTTP, which clients do only where {conf} says insecure = true of the mirror"
+                    : mirror.Store.Endpoint.Scheme == Uri.UriSchemeHttp && !place.Insecure ? $"{there.Registry} speaks plain HTTP, which clients do only where {conf} says insecure = true of the mirror"
                     : "";
             }
 
             if (Elsewhere(image, there) is { Length: > 0 } elsewhere)
-                return $"{there} is not there{elsewhere}{(redirection.EntryFor(pull.Name) is { } entry && Hidden(pull, entry) is { } hidden ? $"; its entry {entry.Scope} is longer than {hidden} and hides it" : "")}";
+                return $"{there} is not there{elsewhere}{(rendered.EntryFor(pull.Name) is { } entry && rendered.HiddenBy(entry, pull) is { } hidden ? $"; its entry {entry.Scope} is longer than {hidden} and hides it" : "")}";
             return there.Digest is null && expected is not null && await mirror.Store.ResolveAsync(there.WithDigest(expected.Value), cancellation) is not null
                 ? $"{there} is not there, only its digest is: the tag was removed"
                 : $"{there} is not there: it was never pushed, or was removed";
@@ -106,16 +109,12 @@ sealed partial class PullCauses(string conf, Redirection redirection, MirrorStor
     string Elsewhere(ProofImage image, Reference there) =>
         image.Target is { } target && target.Name != there.Name ? $"; {conf} leads to {there.Name}, but it was delivered to {target.Name}" : "";
 
-    /// <summary>The shorter entry that would redirect this pull if it counted.</summary>
-    string? Hidden(Reference pull, RegistryEntry counting) =>
-        redirection.EntriesFor(pull.Name).SkipWhile(entry => entry != counting).Skip(1).FirstOrDefault(entry => !Redirection.MirrorsOf(entry, pull).IsEmpty)?.Scope;
-
     [GeneratedRegex("""^(Error parsing image name|initializing source) "?docker://[^ ]+: """)]
     private static partial Regex Preamble();
 
     [GeneratedRegex(@"\(Mirrors also failed: \[(.*)\]\): ")]
     private static partial Regex MirrorsFailed();
 
-    [GeneratedRegex("( is blocked) in /.*$")]
+    [GeneratedRegex("( is blocked) in .*$")]
     private static partial Regex BlockedIn();
 }
