@@ -44,8 +44,13 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), CredentialsFor(endpoint, context), RegistryProducts.Get(arguments.RequiredText("registry_type")));
     }
+
+    /// <summary>The credentials alone, for modules that write them and ask nobody.</summary>
+    /// <exception cref="ModuleException">User name and password do not come together.</exception>
+    public static ICredentialSource CredentialsFor(RegistryEndpoint endpoint, ModuleContext context) =>
+        new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context));
 
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
