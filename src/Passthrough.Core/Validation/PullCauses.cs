@@ -33,8 +33,8 @@ sealed partial class PullCauses(string conf, Redirection redirection, MirrorStor
     // The name that was asked for stands beside it, the private files are gone when it is read, and that the source is blocked is our own doing.
     static string Shorten(string words)
     {
-        words = Preamble().Replace(words, "");
-        return MirrorsFailed().Match(words) is { Success: true } mirrors ? mirrors.Groups[1].Value : BlockedIn().Replace(words, "$1");
+        words = Preamble().Replace(words, static _ => "");
+        return MirrorsFailed().Match(words) is { Success: true } mirrors ? mirrors.Groups[1].Value : BlockedIn().Replace(words, static match => match.Groups[1].Value);
     }
 
     async Task<string> CauseAsync(ProofImage image, Reference pull, Digest? expected, CancellationToken cancellation)

@@ -41,6 +41,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("on_error") { Choices = ["stop", "continue"], Default = "stop" },
             new("verify") { Choices = [.. VerifiedState.Ways.Keys] },
             new("deep", ArgumentType.Flag) { Default = false },
+            new("registries_conf", ArgumentType.Path),
             new("record_path", ArgumentType.Path),
             new("progress_path", ArgumentType.Path),
             .. RegistryConnection.OptionalArguments,
@@ -55,6 +56,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("verify", "archive", ["path"]),
             new("verify", "registry", ["registry_host"]),
             new("verify", "both", ["path", "registry_host"]),
+            new("verify", VerifiedState.Redirection, ["registry_host", "registries_conf"]),
         ],
     };
 
@@ -67,6 +69,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("pull_from", [Saved]),
         ("references", [Loaded, Inspected, Verified]),
         ("verify", [Verified]),
+        ("registries_conf", [Verified]),
         ("record_path", [Loaded, Verified]),
     ];
 

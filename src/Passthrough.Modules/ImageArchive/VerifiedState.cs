@@ -15,6 +15,7 @@ static class VerifiedState
     const string OfArchive = "archive";
     const string OfRegistry = "registry";
     const string OfBoth = "both";
+    public const string Redirection = "redirection";
 
     /// <summary>The values of <c>verify</c>, and what each does.</summary>
     public static readonly IReadOnlyDictionary<string, Func<ArchiveRun, CancellationToken, Task<ModuleResult>>> Ways = new OrderedDictionary<string, Func<ArchiveRun, CancellationToken, Task<ModuleResult>>>
@@ -22,6 +23,7 @@ static class VerifiedState
         [OfArchive] = (run, cancellation) => ProveAsync(run, archive: true, registry: false, cancellation),
         [OfRegistry] = (run, cancellation) => ProveAsync(run, archive: false, registry: true, cancellation),
         [OfBoth] = (run, cancellation) => ProveAsync(run, archive: true, registry: true, cancellation),
+        [Redirection] = RedirectionState.RunAsync,
     };
 
     public static Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation) =>

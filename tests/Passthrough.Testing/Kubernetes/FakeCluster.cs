@@ -213,8 +213,8 @@ public sealed class FakeCluster : IAsyncDisposable
 
         var (value, isNew, conflicts) = objects.Apply(resource, key, wanted, manager, request.Query["force"] == "true", request.Query["dryRun"] == "All");
         if (value is null)
-            return Status(409, "Conflict", $"Apply failed with {conflicts.Count} conflict{(conflicts.Count == 1 ? "" : "s")}: {string.Join(", ", conflicts.Select(conflict => $"conflict with \"{conflict.Manager}\" using {resource.ApiVersion}: {conflict.Field}"))}",
-                ("causes", new JArray(conflicts.Select(conflict => new JObject { ["reason"] = "FieldManagerConflict", ["message"] = $"conflict with \"{conflict.Manager}\" using {resource.ApiVersion}", ["field"] = conflict.Field }))));
+            return Status(409, "Conflict", $"Apply failed with {conflicts.Count} conflict{(conflicts.Count == 1 ? "" : "s")}: {string.Join(", ", conflicts.Select(conflict => $"conflict with {conflict.Manager}: {conflict.Field}"))}",
+                ("causes", new JArray(conflicts.Select(conflict => new JObject { ["reason"] = "FieldManagerConflict", ["message"] = $"conflict with {conflict.Manager}", ["field"] = conflict.Field }))));
         if (request.Query["dryRun"] != "All")
         {
             writes.Enqueue($"PATCH {resource.Plural}/{name}");

@@ -21,7 +21,7 @@ sealed class FakeObjects
     {
         var stored = new Stored((JObject)value.DeepClone());
         foreach (var (path, _) in FieldsOf(value))
-            stored.Managers[path] = [manager];
+            stored.Managers[path] = [$"\"{manager}\" using {resource.ApiVersion}"];
         Stamp(stored.Value, isNew: !objects.ContainsKey((resource.Plural, key)), changed: true);
         objects[(resource.Plural, key)] = stored;
     }
@@ -29,9 +29,10 @@ sealed class FakeObjects
     public bool Delete(FakeResource resource, string key) => objects.Remove((resource.Plural, key));
 
     /// <summary>Server-side apply.</summary>
-    /// <returns>The object and whether it is new; or the conflicts.</returns>
+    /// <returns>The object and whether it is new; or the conflicts, the managers as messages name them.</returns>
     public (JObject? Value, bool IsNew, IReadOnlyList<(string Manager, string Field)> Conflicts) Apply(FakeResource resource, string key, JObject wanted, string manager, bool force, bool dryRun)
     {
+        manager = $"\"{manager}\"";
         var exists = objects.TryGetValue((resource.Plural, key), out var live);
         var stored = exists ? live!.Copy() : new Stored(new JObject { ["apiVersion"] = wanted["apiVersion"], ["kind"] = wanted["kind"], ["metadata"] = new JObject { ["name"] = wanted["metadata"]!["name"], ["namespace"] = wanted["metadata"]!["namespace"] } });
         if (stored.Value["metadata"]!["namespace"] is { Type: JTokenType.Null })
