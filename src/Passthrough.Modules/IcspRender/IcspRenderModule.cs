@@ -73,6 +73,7 @@ sealed class IcspRenderModule : IAnsibleModule
         var files = new OutputFiles(context);
         foreach (var file in outputs.Render())
             files.Add(file);
+        ClusterLimits.RequireRoom(files.Rendered.Where(file => MirrorResource.All.Any(resource => resource.ShortName == file.Kind)).Max(file => (int?)file.Content.Length) ?? 0, nodes);
         if (outputs.Metadata(policy, files.Rendered) is { } metadata)
             files.AddMetadata($"icsp-{outputs.RegistryType}-metadata.json", metadata);
         files.Write();

@@ -39,7 +39,10 @@ public sealed class ApplyScriptTests : IDisposable
 
     Task<CommandResult> Run(FakeCluster cluster, params string[] arguments) => Run(cluster, null, arguments);
 
-    Task<CommandResult> Run(FakeCluster cluster, IReadOnlyDictionary<string, string?>? environment, string[] arguments)
+    Task<CommandResult> Run(FakeCluster cluster, IReadOnlyDictionary<string, string?>? environment, string[] arguments) =>
+        Command.Run([Script, "--poll", "0.01", .. arguments], Settings(cluster, environment));
+
+    CommandSettings Settings(FakeCluster cluster, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var variables = new Dictionary<string, string?>(StringComparer.Ordinal)
         {
@@ -50,7 +53,7 @@ public sealed class ApplyScriptTests : IDisposable
         };
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
             variables[name] = value;
-        return Command.Run([Script, "--poll", "0.01", .. arguments], new CommandSettings { Environment = variables });
+        return new CommandSettings { Environment = variables };
     }
 
     static void Ended(int code, string message, CommandResult result)
@@ -474,6 +477,38 @@ public sealed class ApplyScriptTests : IDisposable
 
         Ended(0, "All nodes are redirected", await Run(cluster));
         Assert.True(Directory.Exists(Path.Combine(elsewhere, "backup")));
+    }
+
+    [Fact]
+    public async Task Interrupted_it_says_how_to_go_on()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start(new() { Operator = FakeOperator.NeverEnds });
+        var begun = new TaskCompletionSource();
+        var running = Command.Start([Script, "--poll", "0.01"], Settings(cluster) with
+        {
+            OnOutput = text =>
+            {
+                if (text.Contains("of 3 nodes", StringComparison.Ordinal))
+                    begun.TrySetResult();
+            },
+        });
+        await Task.WhenAny(begun.Task, running.Completion);
+
+        (await Command.Run("kill", "-TERM", $"{running.Id}")).MustSucceed();
+
+        var result = await running.Completion;
+        Ended(130, "interrupted; the objects stay as they are now and the nodes go on without this script", result);
+        Assert.Contains("apply-icsp-harbor.sh --wait-only", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_kubeconfig_may_come_as_OC_CONFIG()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start();
+
+        Ended(10, "The server accepts the objects", await Run(cluster, new Dictionary<string, string?> { ["KUBECONFIG"] = null, ["OC_CONFIG"] = cluster.KubeConfig(folder["other"]) }, ["--check"]));
     }
 
     /// <summary>What another object's source holds is never read as shell.</summary>

@@ -251,6 +251,8 @@ public sealed partial class IcspRenderModuleTests : IDisposable
             ("Unsupported parameters for (icsp_render) module: registries.url.", await Run(("registries", new JArray(new JObject { ["url"] = "quay.io" })))),
             ("name \"Mirror_Registry\" cannot be an object's name", await Run(("name", "Mirror_Registry"))),
             ("labels: team cannot be \"has space\"", await Run(("labels", new JObject { ["team"] = "has space" }))),
+            ("labels: the value of team is no text", await Run(("labels", new JObject { ["team"] = new JArray() }))),
+            ("annotations are too large", await Run(("annotations", new JObject { ["a"] = new string('x', 300_000) }))),
             ("annotations: \"a/b/c\" cannot be a key", await Run(("annotations", new JObject { ["a/b/c"] = "1" }))),
             ("filename_host \"../etc\" cannot be part of a file's name", await Run(("filename_host", "../etc"))),
             ("mirror_path_template \"mirror/{registry}\" does not end in /{path}", await Run(("mirror_path_template", "mirror/{registry}"))),
@@ -274,6 +276,11 @@ public sealed partial class IcspRenderModuleTests : IDisposable
             ($"folder {Path.Combine(file, "icsp")} cannot be made: {file} is a file", await Run(("dest_dir", Path.Combine(file, "icsp")))),
             ("registry_host \"https://registry.local:1\" cannot be used: its port 1 contradicts registry_port 8443", await Run(("registry_host", "https://registry.local:1"))),
         ];
+
+        using (var large = File.OpenWrite(folder["large.yaml"]))
+            large.SetLength((16 << 20) + 1);
+        mistakes = [.. mistakes, ($"import_files {folder["large.yaml"]} has 16777217 bytes; 16777216 are accepted", await Run(("import_files", new JArray(folder["large.yaml"]))))];
+        mistakes = [.. mistakes, ("the objects would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name"))))) ];
 
         foreach (var (start, answer) in mistakes)
         {
