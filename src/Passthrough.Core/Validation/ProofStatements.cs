@@ -31,7 +31,7 @@ static class ProofStatements
                 : badControl is not null ? $"the negative control for {badControl.Source} did not fail as it must: {badControl.Got}"
                 : client.Proves ? $"no image of {uncopied} was copied whole" : NoClient,
             Hint = passed ? null
-                : failed.Count > 0 ? "look at the images that failed; push them again, or render again with setup-registry-passthrough.yml"
+                : failed.Count > 0 ? failed[0].Hint ?? "look at the images that failed; push them again, or render again with setup-registry-passthrough.yml"
                 : client.Proves ? null : "install skopeo (dnf install skopeo, apt-get install skopeo) and run the validation again",
             Level = client.Proves ? "L2" : "L1-self",
             Tool = client.Title,

@@ -105,15 +105,19 @@ public sealed class RedirectionProof
         if (pull.Registry == request.Endpoint.Authority)
             return read with { Error = $"{pull.Name} is a name in the mirror itself, which nothing redirects: give the name that the image has upstream" };
         if (causes.KnownDown(pull) is { } down)
-            return read with { Error = down };
+            return read with { Error = down.Text, Hint = down.Hint };
         var answer = await client.ReadManifestAsync(pull, expected, cancellation);
         read = read with { Command = answer.Command, Mirror = answer.Places.Count > 0 ? answer.Places[^1] : null };
         if (answer.Got is not { } got)
-            return read with { Mirror = null, Error = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation) };
+        {
+            var cause = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation);
+            return read with { Mirror = null, Error = cause.Text, Hint = cause.Hint };
+        }
+
         read = read with { Got = got };
         if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
-        return got == expected ? read : read with { Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
+        return got == expected ? read : read with { Hint = PullCauses.PushAgain, Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
     }
 
     /// <summary>Looks at all that the image consists of where it came from, and reads its configurations through the client.</summary>
@@ -131,7 +135,7 @@ public sealed class RedirectionProof
             var pull = read.Source.WithDigest(image.Raw.Digest);
             var answer = await client.ReadConfigAsync(pull, image.Config.Digest, cancellation);
             if (answer.Got is not { } got)
-                proof.Fault ??= await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
+                proof.Fault ??= (await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation)).Text;
             else if (got != image.Config.Digest)
                 proof.Fault ??= $"the configuration {image.Config.Digest} of {pull} comes with other bytes";
         }
