@@ -173,6 +173,18 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        // The right to push is enough where tags can be removed at all; some token services refuse a scope that says "delete".
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Tag}"), $"remove the tag {image}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, call, token, image);
+            return true;
+        }, cancellation);
+    }
+
     /// <summary>
     /// Asks the registry's token service for a token, once for each store, and reads what it grants: products that answer 200 and give fewer rights than were
     /// asked for tell the truth here. Asking for <c>push</c> makes the repository on some.

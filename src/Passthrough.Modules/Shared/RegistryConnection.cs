@@ -67,6 +67,13 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
 
+    /// <summary>The same for transfers: knows which edition of its product the server is, which it may have to ask.</summary>
+    public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
+    {
+        using var administration = new AdminConnection(Endpoint, Options, credential: null, Product.Traits);
+        return new RegistryStore(Endpoint, Options, Credentials, await Product.TraitsAsync(administration, cancellation));
+    }
+
     /// <summary>Connects to what manages it, as the given account; the caller disposes of it. Warns of a certificate that ends soon.</summary>
     public AdminConnection OpenAdmin(ModuleContext context, Credential? credential) =>
         new(Endpoint, Options with { OnCertificate = certificate => WarnOfEnd(context, certificate) }, credential, Product.Traits);
