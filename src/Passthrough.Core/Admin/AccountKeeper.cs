@@ -25,7 +25,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
             slot = slot with { State = new AccountState(slot.Wish.Name, Exists: true) { Username = order.Stored!.Username } };
         if (!slot.State.Exists)
         {
-            if (await MakeAsync(slot.Wish, cancellation) is { } made)
+            if (await MakeAsync(slot, cancellation) is { } made)
                 return made;
             // Somebody was faster, or an answer got lost on the way: it exists, and nobody knows its secret.
             slot = slot with { State = await ReadAsync(slot.Wish, cancellation) };
@@ -73,19 +73,24 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
 
     static AccountWish OtherOf(AccountWish order, AccountWish current) => order with { Name = current.Name == order.Name ? order.Name + SecondSuffix : order.Name };
 
-    Task<AccountState> ReadAsync(AccountWish wish, CancellationToken cancellation) => admin.ReadAccountAsync(wish, cancellation);
+    async Task<AccountState> ReadAsync(AccountWish wish, CancellationToken cancellation)
+    {
+        var state = await admin.ReadAccountAsync(wish, cancellation);
+        return state.Obstacle is { } obstacle ? throw obstacle : state;
+    }
 
     string Title(string name) => admin.Capabilities.Method == AccountMethod.Token ? $"token of {name}" : $"robot account {name}";
 
     /// <summary>Makes it, hands over its secret, gives it its rights. Null where it is there already.</summary>
-    async Task<AccountOutcome?> MakeAsync(AccountWish wish, CancellationToken cancellation)
+    async Task<AccountOutcome?> MakeAsync(Slot slot, CancellationToken cancellation)
     {
+        var wish = slot.Wish;
         var minted = await runner.DoAsync($"create {Title(wish.Name)} that may {Words(wish.Access)} in {wish.Namespace}", token => admin.CreateAccountAsync(wish, token), cancellation);
         if (minted is null && !runner.IsCheckMode)
             return null;
         if (minted is not null)
             keep(minted.Credential);
-        var slot = new Slot(wish, minted is null ? new AccountState(wish.Name, Exists: false) : await ReadAsync(wish, cancellation));
+        slot = minted is null ? slot : slot with { State = await ReadAsync(wish, cancellation) };
         slot = slot with { State = await MendAsync(slot, cancellation) };
         if (minted is not null)
         {
@@ -203,7 +208,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
             if (next.State.Exists && order.IsUsedElsewhere && !order.RetirePrevious)
                 throw new ModuleException(ErrorCodes.InvalidArgument, $"{next.State.Username} of the rotation before is still there beside {slot.State.Username}, and somebody may be using it", "run this with retire_previous: true when the cluster has its new pull secret, then rotate again");
             await RemoveSlotAsync(next.Wish, next.State, cancellation);
-            outcome = await MakeAsync(wish, cancellation) ?? throw new ModuleException(ErrorCodes.Server, $"{Title(wish.Name)} was made by somebody else at the same time", "run this again");
+            outcome = await MakeAsync(next.State.Exists ? next with { State = new AccountState(wish.Name, Exists: false) } : next, cancellation) ?? throw new ModuleException(ErrorCodes.Server, $"{Title(wish.Name)} was made by somebody else at the same time", "run this again");
         }
 
         if (!order.IsUsedElsewhere || order.RetirePrevious)

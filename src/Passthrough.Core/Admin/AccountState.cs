@@ -26,6 +26,9 @@ public record AccountState(string Name, bool Exists)
     /// <summary>What it logs in with: <c>robot$mirror+ocp-mirror</c>. Taken from the server, never built; null where it does not exist.</summary>
     public string? Username { get; init; }
 
+    /// <summary>Why it is not ours to keep: it is somebody else's. The message says whose, the hint what to do. Rights may be given to it all the same, where that is asked for.</summary>
+    public ModuleException? Obstacle { get; init; }
+
     public bool IsEnabled { get; init; } = true;
 
     public DateTimeOffset? CreatedAt { get; init; }

@@ -43,18 +43,16 @@ sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, T
             watchdog.Allow(options.StallTimeout);
             var body = await BoundedBody.ReadAsync(response, MaxBodyBytes, watchdog.Token);
             var mediaType = response.Content.Headers.ContentType?.MediaType;
-            ModuleException? fault = null;
-            if (!response.IsSuccessStatusCode)
-            {
-                using var unread = response.Content;
-                response.Content = new ByteArrayContent(body);
-                response.Content.Headers.ContentType = mediaType is null ? null : new MediaTypeHeaderValue(mediaType);
-                fault = await RegistryError.FromAsync(response, call.Action, endpoint.Authority, call.IsAnonymous ? null : Identity, passwordIsGood: false, watchdog.Token);
-                if (Retry.MayPass(response.StatusCode) && !call.Final.Contains(response.StatusCode))
-                    throw new PassingFault(fault, Retry.AskedPause(response, fault, time));
-            }
-
-            return new AdminAnswer(response.StatusCode, Flatten(response), mediaType, body, fault, call.Action, endpoint.Authority);
+            var answer = new AdminAnswer(response.StatusCode, Flatten(response), mediaType, body, Fault: null, call.Action, endpoint.Authority);
+            if (response.IsSuccessStatusCode)
+                return answer;
+            using var unread = response.Content;
+            response.Content = new ByteArrayContent(body);
+            response.Content.Headers.ContentType = mediaType is null ? null : new MediaTypeHeaderValue(mediaType);
+            var fault = await RegistryError.FromAsync(response, call.Action, endpoint.Authority, call.IsAnonymous ? null : Identity, passwordIsGood: false, watchdog.Token);
+            if (Retry.MayPass(response.StatusCode) && !call.Final.Contains(response.StatusCode) && call.IsFinal?.Invoke(answer) != true)
+                throw new PassingFault(fault, Retry.AskedPause(response, fault, time));
+            return answer with { Fault = fault };
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
@@ -112,6 +110,9 @@ sealed record AdminCall(HttpMethod Method, string Path)
 
     /// <summary>Statuses that are an answer although they look like trouble that passes: a health check's 503.</summary>
     public IReadOnlyList<HttpStatusCode> Final { get; init; } = [];
+
+    /// <summary>The same, for what the status alone does not tell: a proxy's 503 passes, the registry's own may not.</summary>
+    public Func<AdminAnswer, bool>? IsFinal { get; init; }
 
     public bool HasBody => Json is not null || Form is not null;
 }

@@ -370,7 +370,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     {
         for (var attempt = 0; ; attempt++)
         {
-            var answer = await SendAsync(call, cancellation);
+            var answer = await SendAsync(call with { Final = [HttpStatusCode.InternalServerError] }, cancellation);
             if (answer.Text.Contains("Could not merge and save new descriptor", StringComparison.Ordinal) && attempt < SettlingAttempts)
             {
                 await Task.Delay(Settling, connection.Time, cancellation);

@@ -14,6 +14,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     /// <summary>Requests without a body may wait on the registry more often than uploads do on the disk.</summary>
     const int SmallRequestsPerUpload = 4;
 
+    readonly TemporaryTags temporaryTags = new(target);
+
     /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
     /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
     public async Task<CopyReport> CopyAsync(IReadOnlyList<CopyItem> items, CancellationToken cancellation)
@@ -33,7 +35,17 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var pending = new ConcurrentDictionary<int, Digest?>();
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency * SmallRequestsPerUpload, async (i, token) =>
         {
-            var before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+            Digest? before;
+            try
+            {
+                before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+            }
+            catch (ModuleException e) when (options.ContinueOnError)
+            {
+                outcomes[i] = Failed(items[i], before: null, e);
+                return;
+            }
+
             if (before == items[i].Root.Digest && target.Traits.TagProvesContent)
             {
                 outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = before };
@@ -60,22 +72,27 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency, async (i, token) =>
         {
             var item = items[i];
-            if (!pending.TryGetValue(i, out var before))
-            {
-                blobs.AddHolder(item.Target, await ReadAsync(item, token));
+            var isPending = pending.TryGetValue(i, out var before);
+            if (!isPending && outcomes[i].Status != CopyStatus.Present)
                 return;
-            }
-
             try
             {
                 var tree = await ReadAsync(item, token);
+                if (!isPending)
+                {
+                    blobs.AddHolder(item.Target, tree);
+                    return;
+                }
+
                 await CheckAsync(item, tree, token);
                 foreach (var blob in tree.Blobs)
                     unique.TryAdd(blob.Digest, blob.Size);
             }
             catch (ModuleException e)
             {
-                outcomes[i] = Failed(item, before, e);
+                // What the registry has is well there, however its copy in the source is.
+                if (isPending)
+                    outcomes[i] = Failed(item, before, e);
             }
         }, cancellation);
         progress.SetTotals(items.Count, unique.Values.Sum());
@@ -98,7 +115,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var missing = new List<Descriptor>();
         foreach (var child in tree.Missing)
         {
-            if (await target.ResolveAsync(item.Target.WithDigest(child.Digest), cancellation) is null)
+            if (!traits.DigestProvesContent || await target.ResolveAsync(item.Target.WithDigest(child.Digest), cancellation) is null)
                 missing.Add(child);
         }
 
@@ -147,8 +164,12 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var tree = await ReadAsync(item, cancellation);
         var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
         var states = await Task.WhenAll(wanted.Select(blob => blobs.EnsureAsync(item, blob, cancellation)));
+        var left = await temporaryTags.FindLeftAsync(item.Target, tree, cancellation);
         if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
-            return new CopyOutcome(item, CopyStatus.Present) { Before = before };
+        {
+            await temporaryTags.RemoveAsync(item.Target, left, cancellation);
+            return new CopyOutcome(item, left.Count == 0 ? CopyStatus.Present : CopyStatus.Updated) { Before = before };
+        }
 
         try
         {
@@ -162,6 +183,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             await PutManifestsAsync(item, tree, cancellation);
         }
 
+        await temporaryTags.RemoveAsync(item.Target, temporaryTags.Of(tree), cancellation);
         return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
         {
             Before = before,
@@ -175,9 +197,9 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         // Manifests of single images first and side by side, then indexes from the innermost outwards, the tag last.
         var children = tree.Manifests[..^1];
         await ForEachAsync(children.Where(manifest => manifest.Manifests.IsEmpty), options.Concurrency, async (manifest, token) =>
-            await target.PutManifestAsync(item.Target.WithDigest(manifest.Raw.Digest), manifest.Raw, token), cancellation);
+            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, manifest.Raw.Digest), manifest.Raw, token), cancellation);
         foreach (var index in children.Where(manifest => !manifest.Manifests.IsEmpty))
-            await target.PutManifestAsync(item.Target.WithDigest(index.Raw.Digest), index.Raw, cancellation);
+            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, index.Raw.Digest), index.Raw, cancellation);
         await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, cancellation);
     }
 

@@ -35,6 +35,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
 
     public RegistryEndpoint Endpoint => client.Endpoint;
 
+    public RequestCounts Requests => client.Options.Requests;
+
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
     {
         var call = Pull(HttpMethod.Head, image, $"manifests/{Wanted(image)}", $"look up {image}") with { Accept = MediaTypes.Manifests };
@@ -168,6 +170,18 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         {
             await EnsureSuccessAsync(response, call, token);
             return client.AsksForCredentials;
+        }, cancellation);
+    }
+
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        // The right to push is enough where tags can be removed at all; some token services refuse a scope that says "delete".
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Tag}"), $"remove the tag {image}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, call, token, image);
+            return true;
         }, cancellation);
     }
 

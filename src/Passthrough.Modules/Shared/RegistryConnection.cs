@@ -49,11 +49,25 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+        var own = ReadCredential(context);
+        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, own, ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")))
+        {
+            HasOwnCredential = own is not null,
+        };
     }
+
+    /// <summary>Whether the user gave a credential apart from auth files.</summary>
+    public required bool HasOwnCredential { get; init; }
 
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
+
+    /// <summary>The same for transfers: knows which edition of its product the server is, which it may have to ask.</summary>
+    public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
+    {
+        using var administration = new AdminConnection(Endpoint, Options, credential: null, Product.Traits);
+        return new RegistryStore(Endpoint, Options, Credentials, await Product.TraitsAsync(administration, cancellation));
+    }
 
     /// <summary>Connects to what manages it, as the given account; the caller disposes of it. Warns of a certificate that ends soon.</summary>
     public AdminConnection OpenAdmin(ModuleContext context, Credential? credential) =>

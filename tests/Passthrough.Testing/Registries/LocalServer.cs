@@ -41,11 +41,15 @@ public sealed class LocalServer : IAsyncDisposable
     /// <summary>Stands between a request and its answer: gets the request and what answers it. A test fails, delays or cuts off here.</summary>
     public Func<HttpContext, Func<Task>, Task>? Around { get; set; }
 
-    public static async Task<LocalServer> Start(RequestDelegate answer, Pki? pki = null, string name = "registry")
+    /// <param name="answer">What it answers.</param>
+    /// <param name="pki">Serves TLS with a certificate from here; null serves plain HTTP, unless a certificate is given.</param>
+    /// <param name="name">The certificate's name.</param>
+    /// <param name="given">The certificate itself, where a test cares for its form; stays the caller's.</param>
+    public static async Task<LocalServer> Start(RequestDelegate answer, Pki? pki = null, string name = "registry", X509Certificate2? given = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        var certificate = pki?.Issue(name) is { } files ? X509Certificate2.CreateFromPemFile(files.Certificate, files.Key) : null;
+        var certificate = given ?? (pki?.Issue(name) is { } files ? X509Certificate2.CreateFromPemFile(files.Certificate, files.Key) : null);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

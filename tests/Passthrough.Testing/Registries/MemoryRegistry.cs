@@ -122,6 +122,19 @@ public sealed class MemoryRegistry : IImageTarget
         return Task.CompletedTask;
     }
 
+    public Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
+    {
+        requests.Enqueue($"GET tags {repository.Repository}");
+        return Task.FromResult(content.Tags(repository.Repository));
+    }
+
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        requests.Enqueue($"DELETE tag {Key(image)}");
+        content.RemoveTag(image.Repository, image.Tag!);
+        return Task.CompletedTask;
+    }
+
     RawManifest? Find(Reference image) => content.Manifest(image.Repository, image.Digest?.ToString() ?? image.Tag ?? "");
 
     static string Key(Reference image) => image.Digest is { } digest ? $"{image.Repository}@{digest}" : $"{image.Repository}:{image.Tag}";
