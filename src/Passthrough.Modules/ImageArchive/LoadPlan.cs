@@ -36,16 +36,20 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
             throw new ModuleException(
                 ErrorCodes.Collision,
                 $"{archive.Path} has two images that would be {item.Target}: {other.Source} is {other.Root.Digest}, {item.Source} is {item.Root.Digest}",
-                "leave one of them out with exclude, by its digest if both have one name") { Image = item.Source.ToString() };
+                "leave one of them out with exclude, by its digest if both have one name")
+            {
+                Image = item.Source.ToString(),
+            };
         }
 
         return placed.Values;
     }
 
-    static ModuleException Nameless(IArchive archive, ArchivedImage image, int others) => new(
-        ErrorCodes.InvalidArgument,
-        $"{archive.Path} has lost the name of {image.Root.Digest}{(image.Name.Length > 0 ? $", which it calls \"{image.Name}\"" : "")}{(others > 0 ? $", and of {others} more" : "")}",
-        "give the full reference in references, by that name or digest, or leave the image out with exclude");
+    static ModuleException Nameless(IArchive archive, ArchivedImage image, int others) =>
+        new(
+            ErrorCodes.InvalidArgument,
+            $"{archive.Path} has lost the name of {image.Root.Digest}{(image.Name.Length > 0 ? $", which it calls \"{image.Name}\"" : "")}{(others > 0 ? $", and of {others} more" : "")}",
+            "give the full reference in references, by that name or digest, or leave the image out with exclude");
 
     /// <summary>What the record says of those images that are in the registry then.</summary>
     /// <param name="isThere">Whether an item is, by its position.</param>
