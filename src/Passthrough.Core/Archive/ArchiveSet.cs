@@ -96,6 +96,8 @@ sealed class ArchiveSet : IArchive
                 newest[image.Reference!.ToString()] = i;
         }
 
+        // Where the one that names an image lacks its manifest, another may have it.
+        var whole = archives.SelectMany(archive => archive.Images).Where(image => image.HasManifest).Select(image => image.Root.Digest).ToHashSet();
         var images = ImmutableArray.CreateBuilder<ArchivedImage>();
         var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
         for (var i = 0; i < archives.Length; i++)
@@ -105,7 +107,7 @@ sealed class ArchiveSet : IArchive
             {
                 var winner = image.Reference is null ? i : newest[image.Reference.ToString()];
                 if (winner == i)
-                    images.Add(image with { HasManifest = image.HasManifest || HasManifest(image.Root.Digest) });
+                    images.Add(image with { HasManifest = whole.Contains(image.Root.Digest) });
                 else if (!archives[winner].Images.Any(other => other.Root.Digest == image.Root.Digest && other.Reference?.ToString() == image.Reference!.ToString()))
                     skipped.Add(new SkippedContent(image.Reference!.ToString(), image.Root.Digest, $"{archives[winner].Path}, which was given later, has another image of this name"));
             }
@@ -113,7 +115,4 @@ sealed class ArchiveSet : IArchive
 
         return ([.. images.DistinctBy(image => (image.Root.Digest, image.Reference?.ToString() ?? image.Name))], skipped.ToImmutable());
     }
-
-    // Where the one that names an image lacks its manifest, another may have it.
-    bool HasManifest(Digest digest) => archives.Any(archive => archive.Images.Any(image => image.Root.Digest == digest && image.HasManifest));
 }

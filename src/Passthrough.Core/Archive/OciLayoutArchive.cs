@@ -79,8 +79,8 @@ public sealed class OciLayoutArchive : ImageArchive
         var named = listed.Select(descriptor => Named(descriptor, names, composed)).ToList();
         var images = named.Where(image => !IsAttachment(image.Root)).ToList();
         var children = images.Exists(image => image.Reference is null) ? Children(listed) : [];
-        var kept = ImmutableArray.CreateBuilder<ArchivedImage>();
-        var attached = named.Where(image => IsAttachment(image.Root)).Select(image => WithSubject(image, images)).ToList();
+        var kept = new OrderedDictionary<(Digest, string), ArchivedImage>();
+        var attached = Attached(named, images);
         var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
         foreach (var image in images)
         {
@@ -89,13 +89,13 @@ public sealed class OciLayoutArchive : ImageArchive
                 continue;
             if (isNameless && SubjectOf(image.Root.Digest) is { } subject)
                 attached.Add(WithAnnotations(image.Root, subject.ToString(), tag: null));
-            else if (image.Reference is null && Hauler.IsMarked(image.Root))
+            else if (image.Reference is null && Hauler.IsMarked(image.Root) && TryRead(image.Root.Digest) is ImageManifest { Config.MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
                 skipped.Add(new SkippedContent(image.Name, image.Root.Digest, "it is a chart or a file of hauler's, not an image; name it in references to take it along"));
-            else if (!kept.Any(other => other.Root.Digest == image.Root.Digest && image.Reference is not null && other.Reference?.ToString() == image.Reference.ToString()))
-                kept.Add(image);
+            else
+                kept.TryAdd((image.Root.Digest, image.Reference?.ToString() ?? image.Name), image);
         }
 
-        Images = kept.ToImmutable();
+        Images = [.. kept.Values];
         Attachments = [.. attached.DistinctBy(attachment => (attachment.Digest, attachment.Annotation(Annotations.RefName)))];
         Skipped = skipped.ToImmutable();
     }
@@ -113,15 +113,22 @@ public sealed class OciLayoutArchive : ImageArchive
     static bool IsAttachment(Descriptor descriptor) =>
         descriptor.Annotation(Annotations.ContainerdManifestSubject) is not null || DigestTag.Parse(descriptor.Annotation(Annotations.RefName)) is not null || Hauler.IsAttachment(descriptor);
 
-    // What was said about an attachment in one of several ways, said in one.
-    static Descriptor WithSubject(ArchivedImage attachment, List<ArchivedImage> images)
+    // What was said about attachments in one of several ways, said in one.
+    static List<Descriptor> Attached(List<ArchivedImage> named, List<ArchivedImage> images)
     {
-        var root = attachment.Root;
-        var tag = DigestTag.Parse(root.Annotation(Annotations.RefName));
-        var subject = root.Annotation(Annotations.ContainerdManifestSubject)
-            ?? tag?.Subject.ToString()
-            ?? images.Find(image => image.Reference is not null && image.Reference.ToString() == attachment.Reference?.ToString())?.Root.Digest.ToString();
-        return WithAnnotations(root, subject, tag?.ToString() ?? Hauler.TagOf(root, subject));
+        var digests = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var image in images.Where(image => image.Reference is not null))
+            digests.TryAdd(image.Reference!.ToString(), image.Root.Digest.ToString());
+        var attached = new List<Descriptor>();
+        foreach (var attachment in named.Where(image => IsAttachment(image.Root)))
+        {
+            var tag = DigestTag.Parse(attachment.Root.Annotation(Annotations.RefName));
+            var subject = attachment.Root.Annotation(Annotations.ContainerdManifestSubject) ?? tag?.Subject.ToString() ?? digests.GetValueOrDefault(attachment.Reference?.ToString() ?? "");
+            // In a store the name is the image's.
+            attached.Add(WithAnnotations(attachment.Root, subject, Hauler.IsMarked(attachment.Root) ? Hauler.TagOf(attachment.Root, subject) : attachment.Root.Annotation(Annotations.RefName)));
+        }
+
+        return attached;
     }
 
     static Descriptor WithAnnotations(Descriptor descriptor, string? subject, string? tag)
@@ -152,11 +159,13 @@ public sealed class OciLayoutArchive : ImageArchive
     HashSet<Digest> Children(ImmutableArray<Descriptor> listed) =>
         [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
 
-    /// <summary>hauler's store: every descriptor has a kind, and what belongs to an image carries the image's name.</summary>
+    /// <summary>The stores of hauler and of cosign save: every descriptor has a kind, and what belongs to an image carries the image's name.</summary>
     static class Hauler
     {
         const string Kind = "kind";
-        const string Prefix = "dev.hauler/";
+
+        /// <summary>Its own, and that of cosign, which hauler used before version 2.</summary>
+        static readonly string[] Prefixes = ["dev.hauler/", "dev.cosignproject.cosign/"];
 
         public static bool IsMarked(Descriptor descriptor) => KindOf(descriptor) is not null;
 
@@ -174,6 +183,6 @@ public sealed class OciLayoutArchive : ImageArchive
         static string? Tag(string? subject, string suffix) => subject is null ? null : subject.Replace(':', '-') + suffix;
 
         static string? KindOf(Descriptor descriptor) =>
-            descriptor.Annotation(Kind) is { } kind && kind.StartsWith(Prefix, StringComparison.Ordinal) ? kind[Prefix.Length..] : null;
+            descriptor.Annotation(Kind) is { } kind && Prefixes.FirstOrDefault(prefix => kind.StartsWith(prefix, StringComparison.Ordinal)) is { } prefix ? kind[prefix.Length..] : null;
     }
 }

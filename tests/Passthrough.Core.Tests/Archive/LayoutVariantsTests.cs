@@ -160,6 +160,27 @@ public sealed class LayoutVariantsTests : IDisposable
     }
 
     [Fact]
+    public void What_cosign_and_older_haulers_mark_is_sorted_alike()
+    {
+        var signature = ImageBuilder.Artifact("application/vnd.dev.cosign.simplesigning.v1+json", "s"u8.ToArray());
+        var attestation = ImageBuilder.Artifact("application/vnd.dsse.envelope.v1+json", "a"u8.ToArray());
+        const string Name = "quay.io/team/signed:1";
+        WriteIndex([
+            Named(Multi, ("kind", "dev.cosignproject.cosign/imageIndex"), (Annotations.ContainerdImageName, Name), (Annotations.RefName, "team/signed:1")),
+            Named(Single, ("kind", "dev.cosignproject.cosign/image"), (Annotations.RefName, "team/lost:1")),
+            Named(signature, ("kind", "dev.cosignproject.cosign/sigs"), (Annotations.ContainerdImageName, Name), (Annotations.RefName, "team/signed:1")),
+            Named(attestation, ("kind", "dev.cosignproject.cosign/atts"), (Annotations.RefName, Name)),
+            Named(Multi, ("kind", "dev.cosignproject.cosign/imageIndex"), (Annotations.RefName, Name)),
+        ], signature, attestation);
+
+        using var archive = ArchiveFormats.Open(folder["layout"]);
+
+        Assert.Equal([(Name, Name), (null, "team/lost:1")], archive.Images.Select(image => (image.Reference?.ToString(), image.Name)));
+        Assert.Equal([$"sha256-{Multi.Digest.Hex}.sig", $"sha256-{Multi.Digest.Hex}.att"], archive.Attachments.Select(attachment => attachment.Annotation(Annotations.RefName)));
+        Assert.Empty(archive.Skipped);
+    }
+
+    [Fact]
     public void A_chart_that_the_user_names_is_taken_along()
     {
         using var archive = RecordedArchive.Of("hauler-2.1-haul.tar.zst").Open(new ImageNames(new Dictionary<string, Reference> { ["hauler/demo:0.1.0"] = Reference.Parse("quay.example.com/charts/demo") }));
