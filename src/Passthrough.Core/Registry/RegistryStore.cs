@@ -173,6 +173,37 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        // The right to push is enough where tags can be removed at all; some token services refuse a scope that says "delete".
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Tag}"), $"remove the tag {image}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, call, token, image);
+            return true;
+        }, cancellation);
+    }
+
+    /// <summary>
+    /// Asks the registry's token service for a token, once for each store, and reads what it grants: products that answer 200 and give fewer rights than were
+    /// asked for tell the truth here. Asking for <c>push</c> makes the repository on some.
+    /// </summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="actions">For example <c>pull</c>; none asks only who we are.</param>
+    /// <returns>Null where the registry wants no tokens, or its tokens tell nothing.</returns>
+    /// <exception cref="ModuleException">The token service refuses the credential.</exception>
+    public async Task<TokenClaims?> AskForClaimsAsync(Reference repository, IReadOnlyList<string> actions, CancellationToken cancellation)
+    {
+        var call = new RegistryCall(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/"))
+        {
+            Action = $"get a token for {repository.Name}",
+            Repository = repository.Repository,
+            Scopes = actions.Count == 0 ? [] : [$"repository:{repository.Repository}:{string.Join(',', actions)}"],
+        };
+        return TokenClaims.TryParse(await client.TokenAsync(call, cancellation));
+    }
+
     /// <summary>The tags of a repository, in the server's order; none where there is no such repository.</summary>
     public async Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
     {

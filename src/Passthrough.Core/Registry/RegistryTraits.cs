@@ -14,6 +14,12 @@ public sealed record RegistryTraits
     /// <summary>Whether HEAD by digest proves that the manifest is in this repository (not so on the Go mirror-registry).</summary>
     public bool DigestProvesContent { get; init; } = true;
 
+    /// <summary>
+    /// Whether manifests without a tag are forgotten at once, those that an index will name a moment later too (registries.md C.2). Then each gets a
+    /// temporary tag until the index has its own.
+    /// </summary>
+    public bool CollectsUntaggedChildren { get; init; }
+
     /// <summary>Whether the referrers API is served; otherwise the fallback tag is kept by the client.</summary>
     public bool? HasReferrersApi { get; init; }
 

@@ -280,7 +280,7 @@ public sealed partial class IcspRenderModuleTests : IDisposable
         using (var large = File.OpenWrite(folder["large.yaml"]))
             large.SetLength((16 << 20) + 1);
         mistakes = [.. mistakes, ($"import_files {folder["large.yaml"]} has 16777217 bytes; 16777216 are accepted", await Run(("import_files", new JArray(folder["large.yaml"]))))];
-        mistakes = [.. mistakes, ("the objects would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name"))))) ];
+        mistakes = [.. mistakes, ("the objects would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name")))))];
 
         foreach (var (start, answer) in mistakes)
         {

@@ -79,7 +79,8 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
                 (true, false) when hasTags => $"{NameOf(set)} lists {source} but no ImageTagMirrorSet does: tag pulls of {source} would bypass the mirror",
                 (false, true) => $"{NameOf(set)} lists {source} but no ImageDigestMirrorSet does: digest pulls of {source} would bypass the mirror",
                 _ => $"{NameOf(set)} has its own entry for {source}; there it counts, not the one for {enclosing}",
-            }) { IsWarning = byTag != byDigest && (byTag || hasTags) };
+            })
+            { IsWarning = byTag != byDigest && (byTag || hasTags) };
         }
     }
 

@@ -55,6 +55,15 @@ sealed class RegistryClient : IDisposable
             return await read(response, token);
         }, cancellation);
 
+    /// <summary>The token that would be sent with a call; null where the registry wants none.</summary>
+    public Task<string?> TokenAsync(RegistryCall call, CancellationToken cancellation) =>
+        Retry.RunAsync(async token =>
+        {
+            if (!authorizer.IsReady)
+                await AskForChallengeAsync(call, token);
+            return await authorizer.TokenAsync(call.Repository, call.Scopes, call.Action, token);
+        }, cancellation);
+
     /// <summary>Reads a small body, within an attempt.</summary>
     public async Task<byte[]> ReadAsync(HttpResponseMessage response, int limit, string action, CancellationToken cancellation)
     {
