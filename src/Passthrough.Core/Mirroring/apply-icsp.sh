@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Redirects an OpenShift cluster to the local registry and waits until every node has it.
 # Made by the Ansible module icsp_render, whose next run overwrites changes. Needs bash 4, oc or kubectl, diff and coreutils. Try --help.
-set -uo pipefail
+set -ufo pipefail # f: no word is taken for a pattern of file names
 
 name=@NAME@
 registry=@REGISTRY@
@@ -316,7 +316,8 @@ want() { # RESOURCE, and its lines
   for line in ${lines[@]+"${lines[@]}"}; do
     IFS='|' read -r source policy mirrors <<<"$line"
     policies[$source]=$policy
-    for mirror in $mirrors; do wanted["$source|$mirror|$REPLY"]=yes; done
+    # The source itself among its mirrors says when it is asked; the operator writes it only where it is not last.
+    for mirror in $mirrors; do [ "$mirror" = "$source" ] || wanted["$source|$mirror|$REPLY"]=yes; done
   done
 }
 
@@ -336,9 +337,10 @@ read_manifests() {
 # ---- other objects
 
 entries=() # of all objects but ours: "resource|name|source|policy|mirrors"
+current=() # of ours, as they are now, the same
 read_entries() {
   local resource line all=() kind='' other=''
-  entries=()
+  entries=() current=()
   for resource in imagedigestmirrorsets.config.openshift.io imagetagmirrorsets.config.openshift.io imagecontentsourcepolicies.operator.openshift.io; do
     ! offers "$resource" || all+=("$resource")
   done
@@ -356,7 +358,7 @@ read_entries() {
           @ImageTagMirrorSet*) kind=imagetagmirrorsets.config.openshift.io ;;
           *) kind=imagecontentsourcepolicies.operator.openshift.io ;;
         esac ;;
-      ?*) [[ $other = "$name" && " ${kinds[*]} " = *" $kind "* ]] || entries+=("$kind|$other|$line") ;;
+      ?*) if [[ $other = "$name" && " ${kinds[*]} " = *" $kind "* ]]; then current+=("$kind|$other|$line"); else entries+=("$kind|$other|$line"); fi ;;
     esac
   done <<<"$out"
 }
@@ -437,7 +439,7 @@ read_conf() {
       'prefix = '*) [ -z "$value" ] || scope=$value known[$value]=yes ;;
       'location = '*)
         if [ $in_mirror = yes ]; then mirror=$value; redirected["$scope|$mirror"]+=' '
-        elif [ -z "$scope" ]; then scope=$value known[$value]=yes
+        elif [ -z "$scope" ] && [ -n "$value" ]; then scope=$value known[$value]=yes
         fi ;;
       'blocked = true') blocked[$scope]=yes ;;
       'pull-from-mirror = '*) redirected["$scope|$mirror"]+="$value " ;;
@@ -481,15 +483,25 @@ forget() {
   wanted=() policies=()
 }
 
-# Whether nodes will be drained for it (MCO pkg/daemon/drain.go): mirrors for tags that are new, and sources that are blocked or freed.
+# Whether nodes will be drained for it (MCO pkg/daemon/drain.go): mirrors that go, mirrors for tags that come, and sources that are blocked or freed.
 predict_drain() {
-  local config triple source
+  local config triple source entry resource mirrors mirror
+  local -A others=()
   drain=unknown
   config=$(IFS='|' read -r _ _ config _ <<<"${pools[0]-}" && printf '%s' "$config")
   [ -n "$config" ] && read_rendered "$config" || return 0
   drain=no
   for triple in "${!wanted[@]}"; do
     [[ $triple = *'|digest-only' ]] || leads "$triple" || drain=yes
+  done
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    IFS='|' read -r _ _ source _ mirrors <<<"$entry"
+    for mirror in $mirrors; do others["$source|$mirror"]=yes; done
+  done
+  for entry in ${current[@]+"${current[@]}"}; do
+    IFS='|' read -r resource _ source _ mirrors <<<"$entry"
+    how_of "$resource"
+    for mirror in $mirrors; do [ -n "${wanted["$source|$mirror|$REPLY"]-}${others["$source|$mirror"]-}" ] || [ "$mirror" = "$source" ] || drain=yes; done
   done
   for source in "${!policies[@]}"; do
     [ -n "${known[$source]-}" ] || continue
@@ -500,7 +512,7 @@ predict_drain() {
 }
 tell_drain() {
   case $drain in
-    yes) say "Nodes take it up one after the other and are drained for it (tags or a policy change); CRI-O is reloaded, nothing reboots." ;;
+    yes) say "Nodes take it up one after the other and are drained for it (tags, mirrors that go, or another policy); CRI-O is reloaded, nothing reboots." ;;
     no) say "Nodes take it up one after the other; CRI-O is reloaded, no drain is expected." ;;
     *) say "Nodes take it up one after the other; whether they are drained could not be found out." ;;
   esac
@@ -516,12 +528,16 @@ wait_for_pools() {
       for pool in ${pools[@]+"${pools[@]}"}; do
         IFS='|' read -r pool_name paused want have machines updated is_updated _ <<<"$pool"
         # A rendered configuration never changes: each is read once.
-        if [ -n "$want" ] && [ -z "${tested[$want]-}" ] && read_rendered "$want"; then
-          if unsettled; then tested[$want]=no reason=$REPLY; else tested[$want]=yes; fi
+        want=${want:-none}
+        if [ -z "${tested[$want]-}" ]; then
+          if ! read_rendered "$want"; then [[ $err != *'(Forbidden)'* ]] || refused "reading the configuration of pool $pool_name"
+          elif unsettled; then tested[$want]=no reason=$REPLY
+          else tested[$want]=yes
+          fi
         fi
         if [ "${tested[$want]:-no}" = no ]; then
-          [ "$paused" = true ] && [ "$allow_paused" = yes ] || begun=no
-          open+=("$pool_name"); line+="${line:+, }$pool_name: not begun"
+          if [ "$paused" = true ] && [ "$allow_paused" = yes ]; then waiting+=("$pool_name"); else begun=no open+=("$pool_name"); fi
+          line+="${line:+, }$pool_name: not begun"
         elif [ "${machines:-0}" = 0 ] || { [ "$want" = "$have" ] && [ "$updated" = "$machines" ] && [ "$is_updated" = True ]; }; then
           line+="${line:+, }$pool_name: done"
         elif [ "$paused" = true ]; then
@@ -574,7 +590,7 @@ dry_run() {
 
 new_backup() {
   [ -z "$backup" ] || return
-  backup=$backup_dir/$(date +%Y%m%dT%H%M%S)
+  backup=$backup_dir/$(date +%Y%m%dT%H%M%S.%3N)
   mkdir -p "$backup" 2>/dev/null || fail 3 "no backup can be written to $backup" "name another place with --backup-dir"
   say "Backup: $backup"
 }
@@ -717,10 +733,12 @@ do_rollback() {
   local resource restored=() removed=() file triple
   [ -d "$rollback_dir" ] || fail 3 "$rollback_dir is no folder" "name a backup of this script: they are in $backup_dir"
   kinds=()
+  set +f
   for file in "$rollback_dir"/*.yml; do
     [ -r "$file" ] || continue
     restored+=(-f "$file"); file=${file##*/}; kinds+=("${file%.yml}")
   done
+  set -f
   [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do removed+=("$resource"); done <"$rollback_dir/absent"
   [ ${#restored[@]} -gt 0 ] || [ ${#removed[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored" "name a backup of this script: they are in $backup_dir"
   for resource in ${kinds[@]+"${kinds[@]}"} ${removed[@]+"${removed[@]}"}; do

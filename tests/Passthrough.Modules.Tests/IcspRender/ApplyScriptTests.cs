@@ -480,6 +480,15 @@ public sealed class ApplyScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task A_source_among_its_own_mirrors_is_not_waited_for()
+    {
+        await Render(("registries", new JArray(new JObject { ["source"] = "quay.io/a", ["mirrors"] = new JArray("m.local/a", "quay.io/a") })));
+        await using var cluster = await FakeCluster.Start();
+
+        Ended(0, "All nodes are redirected", await Run(cluster, "--start-timeout", "20s"));
+    }
+
+    [Fact]
     public async Task Interrupted_it_says_how_to_go_on()
     {
         await Render();
