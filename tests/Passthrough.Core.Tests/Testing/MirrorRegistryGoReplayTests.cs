@@ -59,6 +59,7 @@ public sealed partial class MirrorRegistryGoReplayTests(ITestOutputHelper output
         public static readonly Uri PublicAddress = new("https://registry.example.com:8443/");
 
         readonly HashSet<string> prepared = new(StringComparer.Ordinal);
+        RecordedExchange? previous;
 
         public ReplayRules Rules => new()
         {
@@ -73,19 +74,19 @@ public sealed partial class MirrorRegistryGoReplayTests(ITestOutputHelper output
             Headers = ["Docker-Content-Digest", .. new ReplayRules().Headers],
             Content = Content,
             BeforeSend = BeforeSendAsync,
-            After = (replayer, exchange) =>
+            Before = async (replayer, exchange) =>
             {
                 // The first _state of a section is shown in full once, and called <_state-1> from then on.
-                if (FullState().Match(exchange.ResponseHeader("Location") ?? "") is { Success: true } state && replayer.Substitutions.Find(state.Value) is { } actual)
+                if (FullState().Match(previous?.ResponseHeader("Location") ?? "") is { Success: true } state && replayer.Substitutions.Find(state.Value) is { } actual)
                     replayer.Substitutions.Learn($"{state.Groups["id"].Value}?_state=<_state-1>", actual);
-                return Task.CompletedTask;
+                await PrepareAsync(replayer, exchange);
+                previous = exchange;
             },
-            Compare = CompareClaims,
+            AlsoCompare = CompareClaims,
         };
 
         async Task BeforeSendAsync(Replayer replayer, RecordedExchange exchange, HttpRequestMessage request)
         {
-            await PrepareAsync(replayer, exchange);
             if (TokenFor().Match(exchange.Header("Authorization") ?? "") is { Success: true } wanted)
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(replayer, wanted.Groups["scopes"].Value));
             if (exchange.Method == "PUT" && ManifestPath().Match(exchange.Path) is { Success: true } path && request.Content is not null)
@@ -194,7 +195,7 @@ public sealed partial class MirrorRegistryGoReplayTests(ITestOutputHelper output
             foreach (var blob in DigestText().Matches(manifest).Select(match => match.Value))
                 fake.AddBlob(repository, blob, Encoding.UTF8.GetBytes(blob));
             var token = await TokenAsync(replayer, $"repository:{repository}:pull,push");
-            var (status, body) = await replayer.AskAsync("PUT", $"/v2/{repository}/manifests/{tag ?? digest}", manifest, headers: [("Authorization", $"Bearer {token}"), ("Content-Type", MediaTypes.OciManifest)]);
+            var (status, body, _) = await replayer.AskAsync("PUT", $"/v2/{repository}/manifests/{tag ?? digest}", manifest, headers: [("Authorization", $"Bearer {token}"), ("Content-Type", MediaTypes.OciManifest)]);
             Assert.True(status == 201, body);
             if (recorded is not null)
                 replayer.Substitutions.Learn(recorded, digest);
@@ -208,13 +209,13 @@ public sealed partial class MirrorRegistryGoReplayTests(ITestOutputHelper output
                 "reader-token" => ("reader:Reader-Pw1", "&scope=repository:init/x:pull,push"),
                 _ => ($"{User}:{Password}", "&scope=" + scopes.Replace(" ", "%20", StringComparison.Ordinal)),
             };
-            var (_, body) = await replayer.AskAsync("GET", $"/v2/auth?service={PublicAddress.Authority}{query}", credentials: credentials);
+            var (_, body, _) = await replayer.AskAsync("GET", $"/v2/auth?service={PublicAddress.Authority}{query}", credentials: credentials);
             return (string?)Json.TryParseObject(body)?["token"] ?? throw new InvalidOperationException($"no token for {scopes}: {body}");
         }
 
         static IEnumerable<string> CompareClaims(RecordedExchange recorded, string body)
         {
-            if (Claims().Match(recorded.Remarks) is not { Success: true } claims)
+            if (Claims().Match(recorded.Remark) is not { Success: true } claims)
                 return [];
             var expected = Json.TryParseObject(claims.Groups["json"].Value)!;
             var actual = TokenClaims.TryParse((string?)Json.TryParseObject(body)?["token"])!.Payload;

@@ -64,8 +64,8 @@ sealed partial class AnswerComparison(ReplayRules rules, Substitutions substitut
     static void CompareBeginning(RecordedExchange recorded, string actual, int length, List<string> differences)
     {
         var type = recorded.ResponseHeader("Content-Type") ?? "";
-        if (type.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) ? Title(recorded.ResponseBody) != Title(actual)
-            : type.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) ? TryJson(actual) is null || recorded.ResponseBody.TrimStart()[..1] != actual.TrimStart()[..1]
+        if (type.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) ? Title(recorded.ResponseBody) is { Length: > 0 } title && title != Title(actual)
+            : type.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) ? TryJson(actual) is null || !actual.TrimStart().StartsWith(recorded.ResponseBody.TrimStart() is { Length: > 0 } start ? start[..1] : "", StringComparison.Ordinal)
             : recorded.ResponseHeader("Content-Length") is { } size && size != length.ToString())
             differences.Add($"body: {length} bytes {Short(actual)} instead of {Short(recorded.ResponseBody)}");
     }

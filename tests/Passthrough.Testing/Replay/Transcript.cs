@@ -105,14 +105,17 @@ public static partial class Transcript
     static bool EndsExchange(string line) =>
         line.StartsWith("### ", StringComparison.Ordinal) || line.StartsWith("=====", StringComparison.Ordinal) || line.StartsWith("$ ", StringComparison.Ordinal);
 
-    // Remarks stand apart from the body: below nothing, or below JSON that ends before them.
+    // Remarks stand apart from the body: below nothing, or below JSON that ends before them, after an empty line or marked as remarks.
     static (string Body, string Remark) Split(string text, List<KeyValuePair<string, string>> headers)
     {
         if (headers.Exists(header => header is { Key: "Content-Length", Value: "0" }))
             return ("", text.Trim());
-        var isJson = headers.Exists(header => header.Key == "Content-Type" && header.Value.Contains("json", StringComparison.Ordinal));
-        var gap = text.IndexOf("\n\n", StringComparison.Ordinal);
-        return isJson && gap > 0 && text[(gap + 2)..].Trim() is { Length: > 0 } rest && !IsJson(text) && (IsJson(text[..gap]) || CutMark().IsMatch(text[..gap]))
+        if (text.IndexOf("\n# client note", StringComparison.Ordinal) is var note and >= 0)
+            return (text[..(note + 1)], text[(note + 1)..].Trim());
+        // Some servers call their JSON a page.
+        var isJson = text.TrimStart() is ['{' or '[', ..] || headers.Exists(header => header.Key == "Content-Type" && header.Value.Contains("json", StringComparison.Ordinal));
+        var gap = RemarkMark().Match(text) is { Success: true } mark ? mark.Index : -1;
+        return isJson && gap > 0 && text[(gap + 1)..].Trim() is { Length: > 0 } rest && !IsJson(text) && (IsJson(text[..gap]) || CutMark().IsMatch(text[..gap]))
             ? (text[..gap] + "\n", rest)
             : (text, "");
     }
@@ -237,6 +240,9 @@ public static partial class Transcript
 
     [GeneratedRegex(@"…\s*\(\d+ bytes\)\s*$")]
     private static partial Regex CutMark();
+
+    [GeneratedRegex(@"\n(\n|# )")]
+    private static partial Regex RemarkMark();
 
     [GeneratedRegex(@"^\(([^)]*)\)")]
     private static partial Regex Note();

@@ -67,7 +67,6 @@ public sealed partial class QuayFake
         return parts switch
         {
             ["user", ""] => new(["GET", "POST", "PUT"], User),
-            ["user", "initialize"] => new(["POST"], Initialize),
             ["user", "robots"] => new(["GET"], (call, caller) => caller.User is null ? Unauthorized(caller) : RobotList(call, caller.Name!)),
             ["user", "robots", var name] when name.Length > 0 => new(["GET", "PUT", "DELETE"], (call, caller) => caller.User is null ? Unauthorized(caller) : Robot(call, caller.Name!, name)),
             ["user", "apptoken"] => new(["GET", "POST"], AppTokens),
@@ -76,7 +75,7 @@ public sealed partial class QuayFake
             ["signin"] => new(["POST"], SignIn),
             ["signin", "verify"] => new(["POST"], Verify),
             ["signout"] => new(["POST"], SignOut),
-            ["organization", ""] => new(["POST"], CreateOrganization),
+            ["organization", ""] => new(["GET", "POST"], (call, caller) => call.IsRead ? Page(404, call) : CreateOrganization(call, caller)),
             ["organization", var name] => new(["GET", "PUT", "DELETE"], (call, caller) => Organization(call, caller, name)),
             ["organization", var name, .. var rest] => OrganizationRoute(name, rest),
             ["repository"] => new(["GET", "POST"], RepositoryCollection),
@@ -98,38 +97,55 @@ public sealed partial class QuayFake
             return Loud(FakeAnswer.Json(401, answer), "UNAUTHORIZED");
         }
 
-        return Ok(UserJson(caller.User!));
+        return Ok(UserJson(caller.User!, isNew: false));
     }
 
-    static JObject UserJson(QuayUser user, IEnumerable<QuayOrganization>? organizations = null) => new()
+    JObject UserJson(QuayUser user, bool isNew)
     {
-        ["anonymous"] = false,
-        ["username"] = user.Name,
-        ["avatar"] = Avatar(user.Name, "user"),
-        ["can_create_repo"] = true,
-        ["is_me"] = true,
-        ["verified"] = true,
-        ["email"] = user.Email,
-        ["logins"] = new JArray(),
-        ["invoice_email"] = false,
-        ["invoice_email_address"] = null,
-        ["preferred_namespace"] = false,
-        ["tag_expiration_s"] = QuayOrganization.DefaultTagExpiration,
-        ["prompts"] = new JArray(),
-        ["company"] = null,
-        ["family_name"] = null,
-        ["given_name"] = null,
-        ["location"] = null,
-        ["is_free_account"] = true,
-        ["has_password_set"] = true,
-        ["organizations"] = new JArray((organizations ?? []).Select(organization => new JObject { ["name"] = organization.Name })),
-    };
+        var json = new JObject
+        {
+            ["anonymous"] = false,
+            ["username"] = user.Name,
+            ["avatar"] = Avatar(user.Name, "user"),
+            ["can_create_repo"] = true,
+            ["is_me"] = true,
+            ["verified"] = true,
+            ["email"] = user.Email,
+            ["logins"] = new JArray(),
+            ["invoice_email"] = false,
+            ["invoice_email_address"] = null,
+            ["preferred_namespace"] = false,
+            ["tag_expiration_s"] = QuayOrganization.DefaultTagExpiration,
+            ["prompts"] = new JArray(),
+            ["company"] = null,
+            ["family_name"] = null,
+            ["given_name"] = null,
+            ["location"] = null,
+            ["is_free_account"] = true,
+            ["has_password_set"] = true,
+            ["organizations"] = new JArray(database.Organizations.Values.Where(organization => database.IsMember(organization, user.Name)).Select(organization => new JObject
+            {
+                ["name"] = organization.Name,
+                ["avatar"] = Avatar(organization.Name, "org"),
+                ["can_create_repo"] = database.MayCreateIn(organization.Name, user.Name),
+                ["public"] = false,
+                ["is_org_admin"] = database.IsAdmin(organization, user.Name),
+                ["preferred_namespace"] = false,
+            })),
+        };
+        // A superuser is not told that it is one in the answer that makes it one.
+        if (Settings.SuperUsers.Contains(user.Name))
+            json["super_user"] = !isNew;
+        if (isNew)
+            json["tag_expiration_s"] = (double)QuayOrganization.DefaultTagExpiration;
+        return json;
+    }
 
     FakeAnswer UserView(Caller caller, string name)
     {
         if (!database.Users.TryGetValue(name, out var user))
             return NotFoundMessage();
-        var view = UserJson(user);
+        var view = UserJson(user, isNew: false);
         if (user != caller.User)
         {
             foreach (var own in view.Properties().Select(property => property.Name).Except(["anonymous", "username", "avatar"]).ToList())

@@ -54,12 +54,15 @@ public sealed partial class QuayFake : FakeServer
             "/health/endtoend" or "/status" => Health(call, "auth", "database", "redis", "storage"),
             "/health/warning" => FakeAnswer.Json(200, new JObject { ["data"] = new JObject { ["services"] = new JObject { ["disk_space_warning"] = true } }, ["status_code"] = 200 }),
             // nginx itself: it proves nothing.
-            "/v1/_ping" => FakeAnswer.Text(200, "true", "application/octet-stream"),
+            "/v1/_ping" => FakeAnswer.Text(200, "true", "application/octet-stream").With("Content-Type", "text/plain"),
+            "/v2" => Redirecting(308, $"{OwnWithoutPort}/v2/"),
             "/config" => Config(),
             "/csrf_token" when call.IsRead => CsrfToken(call),
             "/" => Page(200, call),
             "/v2/auth" => Closing(Token(call)),
             "/v2/token" => Closing(NotFoundPage()),
+            // No part of the API: neither CSRF nor anonymous access is asked about.
+            "/api/v1/user/initialize" when call.Method == "POST" => Closing(Initialize(call)),
             "/oauth/authorizeapp" when call.Method == "POST" => AuthorizeApplication(call),
             var path when path.StartsWith("/api/", StringComparison.Ordinal) => Closing(Api(call)),
             _ => Unknown(call),

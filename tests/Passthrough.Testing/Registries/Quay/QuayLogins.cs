@@ -87,16 +87,17 @@ public sealed partial class QuayFake
         if (database.Organizations.ContainsKey(name))
             return InvalidRequest($"Username has already been taken by an organization and cannot be reused: {name}");
         var user = database.AddUser(name, (string)body["password"]!, (string)body["email"]!);
-        return Welcome(Ok(UserJson(user)), user);
+        return Welcome(Ok(UserJson(user, isNew: true)), user);
     }
 
-    FakeAnswer Initialize(FakeCall call, Caller caller)
+    FakeAnswer Initialize(FakeCall call)
     {
         if (!Settings.UserInitialize)
             return Plain(404, "Not Found");
         if (database.Users.Count > 0)
             return Message(400, "Cannot initialize user in a non-empty database");
-        return InitializeFirst(call);
+        return call.Header("Content-Type")?.Split(';')[0] == "application/json" ? InitializeFirst(call)
+            : Loud(FakeAnswer.Text(415, "<!doctype html>\n<html lang=en>\n<title>415 Unsupported Media Type</title>\n<h1>Unsupported Media Type</h1>\n<p>Did not attempt to load JSON data because the request Content-Type was not &#39;application/json&#39;.</p>\n", "text/html; charset=utf-8"), "UNSUPPORTED MEDIA TYPE");
     }
 
     FakeAnswer InitializeFirst(FakeCall call)

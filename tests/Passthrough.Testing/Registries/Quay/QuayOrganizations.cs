@@ -95,8 +95,8 @@ public sealed partial class QuayFake
         json["is_free_account"] = true;
         if (Settings.QuotaManagement)
         {
-            json["quotas"] = new JArray(organization.Quotas.Select(QuotaJson));
-            json["quota_report"] = new JObject { ["quota_bytes"] = Used(organization.Name), ["configured_quota"] = organization.Quotas.FirstOrDefault()?.Limit, ["running_backfill"] = "complete", ["backfill_status"] = "complete" };
+            json["quotas"] = new JArray(organization.Quotas.Select(quota => new JObject { ["id"] = quota.Id, ["limit_bytes"] = quota.Limit, ["limits"] = LimitsJson(quota) }));
+            json["quota_report"] = new JObject { ["quota_bytes"] = Settings.IsCounted ? Used(organization.Name) : 0, ["configured_quota"] = organization.Quotas.FirstOrDefault()?.Limit, ["running_backfill"] = BackfillStatus, ["backfill_status"] = BackfillStatus };
         }
 
         return json;
@@ -409,12 +409,16 @@ public sealed partial class QuayFake
         ["limit_bytes"] = quota.Limit,
         ["limit"] = FormattableString.Invariant($"{(quota.Limit >= 1024 * 1024 ? quota.Limit / 1048576.0 : quota.Limit / 1024.0):0.0} {(quota.Limit >= 1024 * 1024 ? "MiB" : "KiB")}"),
         ["default_config"] = false,
-        ["limits"] = new JArray(quota.Limits.Select(limit => new JObject { ["id"] = limit.Id, ["type"] = limit.Type, ["limit_percent"] = limit.Percent })),
+        ["limits"] = LimitsJson(quota),
         ["default_config_exists"] = false,
     };
 
+    string BackfillStatus => Settings.IsCounted ? "complete" : "waiting";
+
+    static JArray LimitsJson(QuayQuota quota) => new(quota.Limits.Select(limit => new JObject { ["id"] = limit.Id, ["type"] = limit.Type, ["limit_percent"] = limit.Percent }));
+
     bool IsOverQuota(string @namespace) =>
-        Settings.QuotaManagement && database.Organizations.TryGetValue(@namespace, out var organization)
+        Settings is { QuotaManagement: true, IsCounted: true } && database.Organizations.TryGetValue(@namespace, out var organization)
         && organization.Quotas.Any(quota => quota.Limits.Any(limit => limit.Type == "Reject" && Used(@namespace) > quota.Limit * limit.Percent / 100));
 
     long Used(string @namespace) =>

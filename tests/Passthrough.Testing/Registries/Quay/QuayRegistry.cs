@@ -220,7 +220,7 @@ public sealed partial class QuayFake
             return V2Error(400, "MANIFEST_INVALID", "manifest invalid", "");
         var filter = call.Parameter("artifactType");
         var found = new JArray();
-        foreach (var referrer in repository.Content.Manifests.Values.Where(manifest => Manifest.Parse(manifest).Subject?.Digest.ToString() == digest))
+        foreach (var referrer in repository.Content.Manifests.Values.Where(manifest => !MediaTypes.IsSchema1(manifest.MediaType) && Manifest.Parse(manifest).Subject?.Digest.ToString() == digest))
         {
             var document = Core.Text.Json.Parse(referrer.Bytes.Span);
             var type = (string?)document["artifactType"] ?? (string?)document["config"]?["mediaType"];
@@ -236,7 +236,7 @@ public sealed partial class QuayFake
         return filter is null ? answer : answer.With("OCI-Filters-Applied", "artifactType");
     }
 
-    [GeneratedRegex("^/v2/(?<name>.+?)/(?<rest>(?:manifests|blobs|tags|referrers)/[^/]*(?:/[^/]*)?)$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex("^/v2/(?<name>.+)/(?<rest>(?:manifests|referrers)/[^/]+|tags/list|blobs/uploads/[^/]*|blobs/[^/]+)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex V2Route();
 
     [GeneratedRegex("^[A-Za-z0-9_+.-]+:[A-Fa-f0-9]{32,}$")]

@@ -206,7 +206,7 @@ public sealed partial class QuayFake
                 var manifest = repository.Content.Manifests[tag.Digest];
                 json["manifest_digest"] = tag.Digest;
                 json["is_manifest_list"] = MediaTypes.IsIndex(manifest.MediaType);
-                json["size"] = MediaTypes.IsIndex(manifest.MediaType) ? null : Manifest.Parse(manifest).Blobs.Skip(1).Sum(blob => blob.Size);
+                json["size"] = MediaTypes.IsIndex(manifest.MediaType) || MediaTypes.IsSchema1(manifest.MediaType) ? null : Manifest.Parse(manifest).Blobs.Skip(1).Sum(blob => blob.Size);
                 json["last_modified"] = Date(tag.Since);
                 if (tag.Until is { } ended)
                     json["expiration"] = Date(ended);

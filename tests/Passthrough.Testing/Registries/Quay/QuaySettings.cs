@@ -55,6 +55,9 @@ public sealed class QuaySettings
 
     public bool QuotaManagement { get; set; }
 
+    /// <summary>Whether the worker has run that adds up what namespaces hold.</summary>
+    public bool IsCounted { get; set; } = true;
+
     public bool ProxyCache { get; set; }
 
     public bool AutoPrune { get; set; }

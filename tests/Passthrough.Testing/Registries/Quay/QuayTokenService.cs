@@ -19,11 +19,13 @@ public sealed partial class QuayFake
         {
             (actor, var refusal) = LogIn(basic.User, basic.Password);
             if (refusal is not null)
-                return refusal;
+                return Settings.AnonymousAccess || refusal.Status != 401 ? refusal : Plain(401, "Anonymous access is not allowed");
         }
 
         if (actor is null && !Settings.AnonymousAccess)
             return Plain(401, "Anonymous access is not allowed");
+        if (actor is null && call.Header("Authorization") is not null)
+            return Refused("Specified credentials are invalid");
         var scopes = call.Query.Where(pair => pair.Name == "scope" && pair.Value.Length > 0).Select(pair => pair.Value).ToList();
         if (actor is null && scopes.Count == 0)
             return Refused(AccessDenied);
