@@ -29,4 +29,21 @@ public sealed class TransferProgress
     public void AddBytes(long count) => Interlocked.Add(ref bytesDone, count);
 
     public void AddImage() => Interlocked.Increment(ref imagesDone);
+
+    /// <summary>How it stands.</summary>
+    /// <param name="elapsed">Since it began.</param>
+    public ProgressReading Read(TimeSpan elapsed)
+    {
+        var (done, total) = (BytesDone, BytesTotal);
+        var rate = done / Math.Max(elapsed.TotalSeconds, 0.001);
+        return new ProgressReading(Phase, ImagesDone, ImagesTotal, done, total, rate, done > 0 ? TimeSpan.FromSeconds(Math.Clamp((total - done) / rate, 0, LongestGuess)) : null);
+    }
+
+    /// <summary>In seconds; who looks longer into the future than this has no rate to guess by.</summary>
+    const double LongestGuess = 100 * 3600 - 1;
 }
+
+/// <summary>How a transfer stands at one moment.</summary>
+/// <param name="BytesPerSecond">On average since the beginning.</param>
+/// <param name="Left">The time that the rest takes at that rate; null before the first byte.</param>
+public sealed record ProgressReading(string Phase, int ImagesDone, int ImagesTotal, long BytesDone, long BytesTotal, double BytesPerSecond, TimeSpan? Left);

@@ -1,4 +1,6 @@
 using Passthrough.Core.Ansible;
+using Passthrough.Modules.IcspRender;
+using Passthrough.Modules.ImageArchive;
 using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
 
@@ -9,6 +11,8 @@ public static class ModuleTable
 {
     public static IReadOnlyDictionary<string, Func<IAnsibleModule>> Modules { get; } = new Dictionary<string, Func<IAnsibleModule>>(StringComparer.Ordinal)
     {
+        ["icsp_render"] = () => new IcspRenderModule(),
+        ["image_archive"] = () => new ImageArchiveModule(),
         ["mirror_repo"] = () => new MirrorRepoModule(),
         ["registry_auth"] = () => new RegistryAuthModule(),
     };

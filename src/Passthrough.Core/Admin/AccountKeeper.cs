@@ -90,8 +90,15 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
             return null;
         if (minted is not null)
             keep(minted.Credential);
-        await MendAsync(minted is null ? slot : slot with { State = await ReadAsync(wish, cancellation) }, cancellation);
-        await ProveAsync(wish, minted, cancellation);
+        slot = minted is null ? slot : slot with { State = await ReadAsync(wish, cancellation) };
+        slot = slot with { State = await MendAsync(slot, cancellation) };
+        if (minted is not null)
+        {
+            await ProveAsync(wish, minted, cancellation);
+            // A request that was repeated because its answer got lost leaves a secret that nobody knows.
+            await RemoveSecretsAsync(slot, slot.State, entry => entry.Id != minted.Id, cancellation);
+        }
+
         return new AccountOutcome(minted?.Credential, minted?.Credential.Username ?? wish.Name) { IsCreated = true, ExpiresAt = minted?.ExpiresAt };
     }
 
@@ -176,7 +183,10 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
         {
             keep(minted.Credential);
             await ProveAsync(slot.Wish, minted, cancellation);
-            await RetireAsync(order, slot with { State = await ReadAsync(slot.Wish, cancellation) }, minted.Id, cancellation);
+            var known = slot.State.Secrets.Select(entry => entry.Id).Append(minted.Id).ToHashSet(StringComparer.Ordinal);
+            var state = await ReadAsync(slot.Wish, cancellation);
+            await RemoveSecretsAsync(slot, state, entry => !known.Contains(entry.Id), cancellation);
+            await RetireAsync(order, slot with { State = state with { Secrets = [.. state.Secrets.Where(entry => known.Contains(entry.Id))] } }, minted.Id, cancellation);
         }
 
         return new AccountOutcome(minted?.Credential, minted?.Credential.Username ?? username) { IsRotated = true, ExpiresAt = minted?.ExpiresAt };
@@ -238,10 +248,8 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     Task RemoveSlotAsync(AccountWish wish, AccountState state, CancellationToken cancellation) =>
         runner.BringAboutAsync(state, now => now.Exists ? admin.PlanAccountRemoval(now) : [], token => ReadAsync(wish, token), cancellation);
 
-    async Task ProveAsync(AccountWish wish, MintedSecret? minted, CancellationToken cancellation)
+    async Task ProveAsync(AccountWish wish, MintedSecret minted, CancellationToken cancellation)
     {
-        if (minted is null)
-            return;
         if ((await admin.CheckSecretAsync(minted.Credential, probe, cancellation)).Refusal is { } refusal)
             throw new ModuleException(refusal.Code, $"the registry made {minted.Credential.Username} and does not take its secret: {refusal.Message}", "run this again; the secret is in the files") { HttpStatus = refusal.HttpStatus };
         if (wish.Access.HasFlag(AccountAccess.Push))

@@ -370,7 +370,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     {
         for (var attempt = 0; ; attempt++)
         {
-            var answer = await SendAsync(call, cancellation);
+            var answer = await SendAsync(call with { Final = [HttpStatusCode.InternalServerError] }, cancellation);
             if (answer.Text.Contains("Could not merge and save new descriptor", StringComparison.Ordinal) && attempt < SettlingAttempts)
             {
                 await Task.Delay(Settling, connection.Time, cancellation);
@@ -385,20 +385,31 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
 
     async Task<AdminAnswer> SendAsync(AdminCall call, CancellationToken cancellation)
     {
-        var answer = await connection.Client.SendAsync(call, cancellation);
+        var answer = await AskAsync(call, cancellation);
+        if (LockedOut().Match(answer.Text) is not { Success: true } locked || answer.Status != HttpStatusCode.Forbidden)
+            return answer;
         // Three wrong passwords lock everybody out for seconds; it is told in words and is no answer about rights.
-        if (LockedOut().Match(answer.Text) is { Success: true } locked && answer.Status == HttpStatusCode.Forbidden)
-        {
-            var seconds = int.TryParse(locked.Groups["seconds"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? Math.Min(told, LongestLockSeconds) : LongestLockSeconds;
-            await Task.Delay(TimeSpan.FromSeconds(seconds + 1), connection.Time, cancellation);
-            answer = await connection.Client.SendAsync(call, cancellation);
-            if (answer.Status == HttpStatusCode.Forbidden && LockedOut().IsMatch(answer.Text))
-                throw new ModuleException(ErrorCodes.Unauthorized, $"cannot {answer.Action}: {connection.Endpoint.Authority} has locked logins after wrong passwords ({answer.Words})", "find who sends the wrong password, wait, and run this again; nothing was changed") { HttpStatus = 403 };
-        }
+        var seconds = int.TryParse(locked.Groups["seconds"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? Math.Min(told, LongestLockSeconds) : LongestLockSeconds;
+        await Task.Delay(TimeSpan.FromSeconds(seconds + 1), connection.Time, cancellation);
+        answer = await AskAsync(call, cancellation);
+        return answer.Status == HttpStatusCode.Forbidden && LockedOut().IsMatch(answer.Text)
+            ? throw new ModuleException(ErrorCodes.Unauthorized, $"cannot {answer.Action}: {connection.Endpoint.Authority} has locked logins after wrong passwords ({answer.Words})", "find who sends the wrong password, wait, and run this again; nothing was changed") { HttpStatus = 403 }
+            : answer;
+    }
 
-        if (answer.Text.Contains("No signed EULA found", StringComparison.Ordinal))
-            throw new ModuleException(ErrorCodes.Unsupported, $"cannot {answer.Action}: nobody has accepted the licence of {connection.Endpoint.Authority} yet ({answer.Words})", "log in to its web interface once and accept the EULA") { HttpStatus = (int)answer.Status };
-        return answer;
+    /// <summary>A fresh JCR answers nothing else, with a status that nobody has written down.</summary>
+    async Task<AdminAnswer> AskAsync(AdminCall call, CancellationToken cancellation)
+    {
+        const string Unsigned = "No signed EULA found";
+        try
+        {
+            var answer = await connection.Client.SendAsync(call, cancellation);
+            return answer.Fault is { } fault && fault.Message.Contains(Unsigned, StringComparison.Ordinal) ? throw fault : answer;
+        }
+        catch (ModuleException e) when (e.Message.Contains(Unsigned, StringComparison.Ordinal))
+        {
+            throw new ModuleException(ErrorCodes.Unsupported, e.Message, "log in to its web interface once and accept the EULA") { HttpStatus = e.HttpStatus };
+        }
     }
 
     ModuleException Refused(AdminAnswer answer)

@@ -7,7 +7,6 @@ sealed class ProgressBar : IDisposable
 {
     const int Width = 20;
     const double MiB = 1024 * 1024;
-    const double LongestShown = 100 * 3600 - 1; // 99:59:59
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     readonly TransferProgress progress;
@@ -29,16 +28,15 @@ sealed class ProgressBar : IDisposable
 
     void Draw()
     {
-        var (done, total) = (progress.BytesDone, progress.BytesTotal);
-        if (total <= 0)
+        var now = progress.Read(TimeProvider.System.GetElapsedTime(started));
+        if (now.BytesTotal <= 0)
             return;
-        var fraction = Math.Clamp((double)done / total, 0, 1);
-        var rate = done / Math.Max(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0.001);
-        var left = (int)Math.Clamp((total - done) / Math.Max(rate, 1), 0, LongestShown);
+        var fraction = Math.Clamp((double)now.BytesDone / now.BytesTotal, 0, 1);
+        var left = (int)(now.Left?.TotalSeconds ?? 0);
         var bar = new string('#', (int)(fraction * Width)).PadRight(Width, '.');
         // Without wrapping, a narrow terminal cuts the line instead of scrolling with every update.
         Show(string.Create(CultureInfo.InvariantCulture,
-            $"\r\e[?7l{secrets.Mask(progress.Phase)}: [{bar}] {fraction * 100:0}% {done / MiB:0.0}/{total / MiB:0.0} MiB, {progress.ImagesDone}/{progress.ImagesTotal} images, {rate / MiB:0.0} MiB/s, {left / 3600:00}:{left / 60 % 60:00}:{left % 60:00} left\e[K\e[?7h"));
+            $"\r\e[?7l{secrets.Mask(now.Phase)}: [{bar}] {fraction * 100:0}% {now.BytesDone / MiB:0.0}/{now.BytesTotal / MiB:0.0} MiB, {now.ImagesDone}/{now.ImagesTotal} images, {now.BytesPerSecond / MiB:0.0} MiB/s, {left / 3600:00}:{left / 60 % 60:00}:{left % 60:00} left\e[K\e[?7h"));
     }
 
     // A last tick of the timer must not draw behind the answer.

@@ -58,19 +58,23 @@ public static class ArchiveManifestJson
     static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 
     /// <summary>What an archive of this program recorded about its images; empty for every other archive.</summary>
-    public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive)
+    public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive) =>
+        ReadFile(archive)?["images"] is JArray images ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()] : [];
+
+    /// <summary>The id that an archive of this program was made with; null for every other archive.</summary>
+    public static string? ReadId(OciLayoutArchive archive) => ReadFile(archive)?["id"] is JValue { Value: string id } ? id : null;
+
+    static JObject? ReadFile(OciLayoutArchive archive)
     {
         if (archive.ReadFile(FileName) is not { } content)
-            return [];
+            return null;
         try
         {
-            return Json.Parse(content) is JObject json && (int?)json["format"] == FormatVersion && json["images"] is JArray images
-                ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()]
-                : [];
+            return Json.Parse(content) is JObject json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
         }
-        catch (Exception e) when (e is JsonException or ArgumentException or InvalidCastException)
+        catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            return [];
+            return null;
         }
     }
 

@@ -79,7 +79,7 @@ public sealed class ArchivePlan
         var index = WriteIndex(sorted);
         var id = IdOf(index);
         layout.AddFile("index.json", index);
-        layout.AddFile("image-archive.json", Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, [.. travelling.Select(blob => blob.Blob)], external))));
+        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, [.. travelling.Select(blob => blob.Blob)], external))));
         layout.AddDirectory("blobs/");
         foreach (var algorithm in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest)).Select(digest => digest.Algorithm).Distinct().Order(StringComparer.Ordinal))
             layout.AddDirectory($"blobs/{algorithm}/");
@@ -143,7 +143,7 @@ public sealed class ArchivePlan
     }
 
     // UUID version 8 (RFC 9562): the first bits of the SHA-256 over the index, which names everything else by digest.
-    static string IdOf(byte[] index)
+    internal static string IdOf(byte[] index)
     {
         var hash = SHA256.HashData(index).AsSpan(0, 16);
         hash[6] = (byte)((hash[6] & 0x0F) | 0x80);

@@ -23,15 +23,19 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     public async Task<SaveReport> SaveAsync(IReadOnlyList<ImageRequest> requests, string path, bool checkMode, CancellationToken cancellation)
     {
         using var previous = OpenPrevious(path, out var damaged);
+        if (previous is null)
+            ArchiveWriter.MakeFolder(path, checkMode: true);
         var recorded = previous is null ? [] : ArchiveManifestJson.ReadImages(previous);
         progress.Phase = "reading manifests";
         if (previous is not null && await IsUnchangedAsync(requests, recorded, previous, cancellation))
-            return await KeepAsync(previous, requests, path, checkMode, cancellation);
+            return await KeepAsync(previous, await PlanFromAsync(previous, recorded, requests, cancellation), path, checkMode, cancellation);
 
         var (selected, failed) = await SelectAllAsync(requests, cancellation);
         if (selected.IsEmpty)
             throw failed[0].Error;
         var plan = ArchivePlan.Create(selected);
+        if (previous is not null && IsSame(plan, previous) && await IsWholeAsync(previous, cancellation))
+            return await KeepAsync(previous, plan, path, checkMode, cancellation) with { Failed = failed };
         var report = new SaveReport(plan, Changed: true)
         {
             Before = previous is null ? [] : [.. previous.Images.Where(image => image.Reference is not null)],
@@ -128,11 +132,15 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         }
     }
 
-    async Task<SaveReport> KeepAsync(OciLayoutArchive previous, IReadOnlyList<ImageRequest> requests, string path, bool checkMode, CancellationToken cancellation)
+    // What could be had is what is there: the images that failed today failed before.
+    static bool IsSame(ArchivePlan plan, OciLayoutArchive previous) =>
+        plan.Members.Single(member => member.Name == ArchiveManifestJson.FileName).Content is { } content && previous.ReadFile(ArchiveManifestJson.FileName).AsSpan().SequenceEqual(content.Span);
+
+    static async Task<ArchivePlan> PlanFromAsync(OciLayoutArchive previous, ImmutableArray<RecordedImage> images, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
     {
         var byName = previous.Images.Where(image => image.Reference is not null).ToDictionary(image => image.Reference!.ToString(), StringComparer.Ordinal);
         var selected = new List<SelectedImage>();
-        var recorded = ArchiveManifestJson.ReadImages(previous).ToDictionary(image => image.Requested, StringComparer.Ordinal);
+        var recorded = images.ToDictionary(image => image.Requested, StringComparer.Ordinal);
         foreach (var request in requests)
         {
             var name = request.Image.Tag is null ? ImageSelection.Asked(request) : request.Image.WithTag(request.Image.Tag);
@@ -140,7 +148,11 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             selected.Add(new SelectedImage(request, name, tree, recorded[request.Image.ToString()].SourceDigest));
         }
 
-        var plan = ArchivePlan.Create(selected);
+        return ArchivePlan.Create(selected);
+    }
+
+    async Task<SaveReport> KeepAsync(OciLayoutArchive previous, ArchivePlan plan, string path, bool checkMode, CancellationToken cancellation)
+    {
         // A run that was killed between giving the archive its name and tidying up has left its journal.
         var hasSidecars = File.Exists(ManifestPath(path)) && File.Exists(ChecksumPath(path));
         var report = new SaveReport(plan, Changed: !hasSidecars) { Before = previous.Images, SidecarsOnly = true, Sha256 = hasSidecars ? ReadChecksum(path) : null };

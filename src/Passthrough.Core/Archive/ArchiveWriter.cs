@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 
@@ -50,7 +51,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
     /// <param name="path">The archive; an existing one is replaced at the end.</param>
     /// <param name="previous">An archive whose blobs need not be fetched again; may be the one at <paramref name="path"/>.</param>
     /// <param name="cancellation">Stops the run; what was done is kept for the next.</param>
-    /// <exception cref="ModuleException">The folder is missing, the disk too small, or a blob cannot be had.</exception>
+    /// <exception cref="ModuleException">The folder cannot be made, the disk is too small, or a blob cannot be had.</exception>
     public async Task<WrittenArchive> WriteAsync(ArchivePlan plan, string path, IArchive? previous, CancellationToken cancellation)
     {
         var partial = PartialPath(path);
@@ -106,7 +107,9 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
     /// <exception cref="ModuleException"><see cref="ErrorCodes.DiskFull"/>.</exception>
     public static void CheckSpace(ArchivePlan plan, string path)
     {
-        var folder = Folder(path);
+        var folder = FolderOf(path);
+        while (!Directory.Exists(folder))
+            folder = Path.GetDirectoryName(folder)!;
         var partial = new FileInfo(PartialPath(path));
         var needed = plan.Size - (partial.Exists ? Math.Min(partial.Length, plan.Size) : 0);
         var free = new DriveInfo(folder).AvailableFreeSpace;
@@ -114,18 +117,22 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             throw new ModuleException(ErrorCodes.DiskFull, $"{folder} has {free} bytes free, the archive needs {needed} more", "free space, or choose another path; an archive that is there already stays until the new one is whole");
     }
 
-    static string Folder(string path)
+    /// <summary>Makes the folder of the archive where it is missing.</summary>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: a file is in its place, or it may not be made. Check mode finds the same.</exception>
+    public static void MakeFolder(string path, bool checkMode)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        return Directory.Exists(folder)
-            ? folder
-            : throw new ModuleException(ErrorCodes.File, $"the folder {folder} of the archive does not exist", "create it, or choose another path");
+        Folder.Make(FolderOf(path), new FileSettings(), checkMode);
+        if (checkMode)
+            Folder.RequireWritable(FolderOf(path));
     }
+
+    static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
     // A run on this plan is gone on with, everything else starts anew.
     static Run Begin(ArchivePlan plan, string path, string partial)
     {
         CheckSpace(plan, path);
+        MakeFolder(path, checkMode: false);
         var journalPath = SaveJournal.PathFor(partial);
         try
         {

@@ -16,6 +16,12 @@ public interface IArchive : IImageStore, IDisposable
     /// <summary>The format's name, for example <c>oci-archive</c>.</summary>
     string Format { get; }
 
+    /// <summary>A UUID that depends on its images and their names only.</summary>
+    string Id { get; }
+
+    /// <summary>What is wrong with the list of its images, where the archive itself can prove that; null otherwise.</summary>
+    ModuleException? IndexFault { get; }
+
     /// <summary>In bytes.</summary>
     long Size { get; }
 

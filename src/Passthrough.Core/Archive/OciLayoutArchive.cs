@@ -22,7 +22,9 @@ public sealed class OciLayoutArchive : IArchive
     {
         this.bytes = bytes;
         this.tar = tar;
-        var listed = ReadIndex();
+        var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
+        Id = ArchivePlan.IdOf(index);
+        var listed = ReadIndex(index);
         var (images, attachments) = Separate(listed, names);
         Images = images;
         Attachments = attachments;
@@ -35,6 +37,12 @@ public sealed class OciLayoutArchive : IArchive
     public string Path => bytes.Path;
 
     public string Format => FormatName;
+
+    public string Id { get; }
+
+    // Blobs prove themselves by their names; what they are called stands in the index alone, and its digest in our own file.
+    public ModuleException? IndexFault =>
+        ArchiveManifestJson.ReadId(this) is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
 
     public long Size => bytes.Length;
 
@@ -115,9 +123,8 @@ public sealed class OciLayoutArchive : IArchive
         return parts is ["blobs", var algorithm, var hex] && Digest.TryParse($"{algorithm}:{hex}", out var digest) ? digest : null;
     }
 
-    ImmutableArray<Descriptor> ReadIndex()
+    ImmutableArray<Descriptor> ReadIndex(byte[] content)
     {
-        var content = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
         try
         {
             // Some editors put a byte-order mark there.

@@ -5,7 +5,7 @@ namespace Passthrough.Core.Mirroring;
 /// <summary>
 /// A <c>registries.conf</c> of version 2 as podman, skopeo, buildah and CRI-O read it (containers-registries.conf(5)): the file of one host, or a drop-in.
 /// </summary>
-public sealed record RegistriesConf
+public sealed partial record RegistriesConf
 {
     /// <summary>In the order of the file.</summary>
     public ImmutableArray<RegistryEntry> Registries { get; init; } = [];
@@ -15,6 +15,9 @@ public sealed record RegistriesConf
 
     /// <summary><c>enforcing</c>, <c>permissive</c>, <c>disabled</c> or empty; null where the file does not say.</summary>
     public string? ShortNameMode { get; init; }
+
+    /// <summary>Where credentials are looked for, instead of auth files; null where the file does not say.</summary>
+    public ImmutableArray<string>? CredentialHelpers { get; init; }
 }
 
 /// <summary>One <c>[[registry]]</c>.</summary>

@@ -10,6 +10,7 @@ public static class MediaTypes
     public const string DockerSchema1 = "application/vnd.docker.distribution.manifest.v1+json";
     public const string DockerSchema1Signed = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     public const string OciConfig = "application/vnd.oci.image.config.v1+json";
+    public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
     public const string OciLayerGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
     public const string OciEmpty = "application/vnd.oci.empty.v1+json";
 

@@ -41,6 +41,9 @@ public sealed record ConnectionOptions
     /// <summary>Shown the certificate of the server at every handshake, before it is judged; null where nobody looks.</summary>
     public Action<X509Certificate2>? OnCertificate { get; init; }
 
+    /// <summary>Counts every request that is sent with these options, or with options made from them.</summary>
+    public RequestCounts Requests { get; init; } = new();
+
     /// <summary>The same with what podman's and docker's certs.d folders of this host hold for a registry; what was given in files of its own wins over all of it.</summary>
     /// <exception cref="ModuleException">The registry's folder holds a client certificate without its key, or the reverse.</exception>
     public ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint) => WithCertificatesOf(endpoint, Environment.GetEnvironmentVariable);

@@ -35,7 +35,17 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var pending = new ConcurrentDictionary<int, Digest?>();
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency * SmallRequestsPerUpload, async (i, token) =>
         {
-            var before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+            Digest? before;
+            try
+            {
+                before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+            }
+            catch (ModuleException e) when (options.ContinueOnError)
+            {
+                outcomes[i] = Failed(items[i], before: null, e);
+                return;
+            }
+
             if (before == items[i].Root.Digest && target.Traits.TagProvesContent)
             {
                 outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = before };
@@ -62,22 +72,27 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency, async (i, token) =>
         {
             var item = items[i];
-            if (!pending.TryGetValue(i, out var before))
-            {
-                blobs.AddHolder(item.Target, await ReadAsync(item, token));
+            var isPending = pending.TryGetValue(i, out var before);
+            if (!isPending && outcomes[i].Status != CopyStatus.Present)
                 return;
-            }
-
             try
             {
                 var tree = await ReadAsync(item, token);
+                if (!isPending)
+                {
+                    blobs.AddHolder(item.Target, tree);
+                    return;
+                }
+
                 await CheckAsync(item, tree, token);
                 foreach (var blob in tree.Blobs)
                     unique.TryAdd(blob.Digest, blob.Size);
             }
             catch (ModuleException e)
             {
-                outcomes[i] = Failed(item, before, e);
+                // What the registry has is well there, however its copy in the source is.
+                if (isPending)
+                    outcomes[i] = Failed(item, before, e);
             }
         }, cancellation);
         progress.SetTotals(items.Count, unique.Values.Sum());

@@ -35,6 +35,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
 
     public RegistryEndpoint Endpoint => client.Endpoint;
 
+    public RequestCounts Requests => client.Options.Requests;
+
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
     {
         var call = Pull(HttpMethod.Head, image, $"manifests/{Wanted(image)}", $"look up {image}") with { Accept = MediaTypes.Manifests };

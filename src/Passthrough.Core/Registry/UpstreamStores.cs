@@ -35,6 +35,9 @@ public sealed class UpstreamStores : IImageStore, IDisposable
         this.time = time;
     }
 
+    /// <summary>Of all registries together.</summary>
+    public RequestCounts Requests => options.Requests;
+
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
     {
         var (store, own) = Route(image);

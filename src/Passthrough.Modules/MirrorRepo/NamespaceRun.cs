@@ -40,7 +40,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         foreach (var risk in await admin.FindRisksAsync(after, cancellation))
             context.Warnings.Add(risk);
 
-        var predicted = context.CheckMode && runner.HasChanged ? WithWish(before, wish) : after;
+        var predicted = context.CheckMode && runner.HasChanged ? WithWish(admin.Capabilities, before, wish) : after;
         if (predicted.IsPublic == true && wish.IsPublic == false)
             context.Warnings.Add($"{Name} on {Authority} is public although visibility is private: anybody who reaches the registry can pull from it");
         var isNew = before.Exists != true && predicted.Exists == true;
@@ -179,15 +179,20 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         }
     }
 
-    static NamespaceState WithWish(NamespaceState before, NamespaceWish wish) => before with
+    /// <summary>What the registry will tell after the changes: a new one is private, without limit, its tags can be pushed again.</summary>
+    static NamespaceState WithWish(RegistryCapabilities capabilities, NamespaceState before, NamespaceWish wish)
     {
-        Exists = true,
-        IsPublic = wish.IsPublic ?? before.IsPublic ?? false,
-        QuotaBytes = wish.QuotaBytes ?? before.QuotaBytes,
-        HasImmutableTags = wish.HasImmutableTags ?? before.HasImmutableTags,
-        Description = wish.Description ?? before.Description,
-        HoldsImages = before.HoldsImages ?? false,
-    };
+        var isNew = before.Exists != true;
+        return before with
+        {
+            Exists = true,
+            IsPublic = wish.IsPublic ?? (isNew && capabilities.Visibility.IsThere ? false : before.IsPublic),
+            QuotaBytes = wish.QuotaBytes ?? (isNew && capabilities.Quota.IsThere ? 0 : before.QuotaBytes),
+            HasImmutableTags = wish.HasImmutableTags ?? (isNew && capabilities.Immutability.IsThere ? false : before.HasImmutableTags),
+            Description = wish.Description ?? before.Description,
+            HoldsImages = isNew ? false : before.HoldsImages,
+        };
+    }
 
     static ResultDiff? Diff(NamespaceState before, NamespaceState after)
     {

@@ -48,8 +48,8 @@ sealed class AccountRun
         probe = new Reference(connection.Endpoint.Authority, $"{@namespace}/{ProbeRepository}");
         stored = files.InAuthConfig();
         given = connection.Credentials.Find(connection.Endpoint.Authority, probe.Repository);
-        // The account itself, given by the file that an earlier run wrote: it manages nothing.
-        if (given is { Token: null } && given.Username == stored?.Credential.Username && given.Password == stored?.Credential.Password)
+        // The service account itself, given by the file that an earlier run wrote: it manages nothing.
+        if (stored?.AuthMethod is "robot" or "token" && given is { Token: null } && given.Username == stored?.Credential.Username && given.Password == stored?.Credential.Password)
             given = null;
         // Who manages needs no docker config to be read, which may name a program to be asked.
         if (given is null)
@@ -212,6 +212,8 @@ sealed class AccountRun
             throw new ModuleException(ErrorCodes.Unauthorized, $"no credentials were given for {Authority}, and no file has an account of an earlier run", GiveManager);
         if (context.Arguments.Text("rotate") == "always" || context.Arguments.Flag("retire_previous"))
             throw new ModuleException(ErrorCodes.Unauthorized, $"{(context.Arguments.Flag("retire_previous") ? "retire_previous" : "rotate: always")}: {account.Credential.Username} cannot change itself", GiveManager);
+        if (context.Arguments.Text("method") is var wanted && wanted != "auto" && account.AuthMethod == "basic")
+            throw new ModuleException(ErrorCodes.Unauthorized, $"method: {wanted}: the files have user {account.Credential.Username}, which is none", GiveManager);
         var check = await admin.CheckSecretAsync(account.Credential, probe, cancellation);
         if (check.Refusal is { } refusal)
             throw new ModuleException(refusal.Code, refusal.Message, GiveManager + ", and it gets a new secret") { HttpStatus = refusal.HttpStatus };

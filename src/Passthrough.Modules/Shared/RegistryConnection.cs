@@ -49,8 +49,15 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")));
+        var own = ReadCredential(context);
+        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, own, ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")))
+        {
+            HasOwnCredential = own is not null,
+        };
     }
+
+    /// <summary>Whether the user gave a credential apart from auth files.</summary>
+    public required bool HasOwnCredential { get; init; }
 
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);

@@ -68,6 +68,27 @@ public sealed class ImageCopierTests : IDisposable
         Assert.Equal(real.Outcomes.Select(outcome => outcome.Status), predicted.Outcomes.Select(outcome => outcome.Status));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_image_that_the_registry_gives_no_answer_about_fails_alone_or_all(bool continueOnError)
+    {
+        using var archive = Archive(Images);
+        var copier = new ImageCopier(archive, new RefusingTarget(target, "mirror/quay.io/b/two"), new CopyOptions { ContinueOnError = continueOnError, SourceHas = archive.Has }, new TransferProgress());
+
+        if (continueOnError)
+        {
+            var report = await copier.CopyAsync(Items(archive), default);
+            Assert.Equal(["quay.io/b/two:1: DENIED"], report.Outcomes.Where(outcome => outcome.Error is not null).Select(outcome => $"{outcome.Error!.Image}: {outcome.Error.Code}"));
+            Assert.Equal(2, report.Outcomes.Count(outcome => outcome.Status == CopyStatus.Loaded));
+        }
+        else
+        {
+            Assert.Equal("DENIED", (await Assert.ThrowsAsync<ModuleException>(() => copier.CopyAsync(Items(archive), default))).Code);
+            Assert.Empty(target.Writes);
+        }
+    }
+
     [Fact]
     public async Task An_interrupted_copy_is_finished_by_the_next_without_sending_blobs_again()
     {
@@ -304,6 +325,30 @@ public sealed class ImageCopierTests : IDisposable
             Interlocked.Decrement(ref open);
             return content;
         }
+    }
+
+    /// <summary>Says nothing about the images of one repository.</summary>
+    sealed class RefusingTarget(MemoryRegistry inner, string repository) : IImageTarget
+    {
+        public RegistryTraits Traits => inner.Traits;
+
+        public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation) =>
+            image.Repository == repository ? throw new ModuleException("DENIED", "cannot look it up") { HttpStatus = 403 } : inner.ResolveAsync(image, cancellation);
+
+        public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation) => inner.ReadManifestAsync(image, cancellation);
+
+        public Task<Stream> OpenBlobAsync(Reference repo, Descriptor blob, long offset, CancellationToken cancellation) => inner.OpenBlobAsync(repo, blob, offset, cancellation);
+
+        public Task<bool> HasBlobAsync(Reference repo, Descriptor blob, CancellationToken cancellation) => inner.HasBlobAsync(repo, blob, cancellation);
+
+        public Task<BlobOutcome> PutBlobAsync(Reference repo, Descriptor blob, string? mountFrom, Func<CancellationToken, Task<Stream>> open, CancellationToken cancellation) =>
+            inner.PutBlobAsync(repo, blob, mountFrom, open, cancellation);
+
+        public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation) => inner.PutManifestAsync(image, manifest, cancellation);
+
+        public Task<IReadOnlyList<string>> ListTagsAsync(Reference repo, CancellationToken cancellation) => inner.ListTagsAsync(repo, cancellation);
+
+        public Task RemoveTagAsync(Reference image, CancellationToken cancellation) => inner.RemoveTagAsync(image, cancellation);
     }
 
     /// <summary>Says once that a blob is there, and loses it: what a collection of garbage in mid-push looks like.</summary>

@@ -201,6 +201,8 @@ public sealed class RegistryFaultTests : IAsyncLifetime
 
         Assert.True(TimeProvider.System.GetElapsedTime(started) >= TimeSpan.FromSeconds(1.9), "two seconds are the shortest pause");
         Assert.Equal(2, server.Requests.Count);
+        // The first is GET /v2/.
+        Assert.Equal((3, 1, 1), (store.Requests.Total, store.Requests.Retries, store.Requests.Throttled));
     }
 
     [Fact]

@@ -22,8 +22,8 @@ sealed class RegistryClient : IDisposable
         Endpoint = endpoint;
         Options = options;
         Time = time;
-        Retry = new Retry(options.Retries, time, random);
-        http = new HttpMessageInvoker(RegistryHttp.Connect(options), disposeHandler: true);
+        Retry = new Retry(options.Retries, time, random, options.Requests.AddRetry);
+        http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(options)), disposeHandler: true);
         tokens = new TokenSource(endpoint, http, options, credentials, time);
         authorizer = new Authorizer(endpoint, credentials, tokens);
     }

@@ -21,7 +21,8 @@ sealed class Retry
 
     /// <param name="retries">How often at most, after the first attempt.</param>
     /// <param name="random">Gives numbers from 0 to 1, so that tests know the pauses.</param>
-    public Retry(int retries, TimeProvider time, Func<double>? random = null)
+    /// <param name="onRetry">Told about every attempt after the first.</param>
+    public Retry(int retries, TimeProvider time, Func<double>? random = null, Action? onRetry = null)
     {
         this.random = random ?? Random.Shared.NextDouble;
         var builder = new ResiliencePipelineBuilder { TimeProvider = time };
@@ -31,6 +32,11 @@ sealed class Retry
             {
                 MaxRetryAttempts = retries,
                 ShouldHandle = static attempt => ValueTask.FromResult(attempt.Outcome.Exception is PassingFault),
+                OnRetry = _ =>
+                {
+                    onRetry?.Invoke();
+                    return ValueTask.CompletedTask;
+                },
                 DelayGenerator = attempt => ValueTask.FromResult<TimeSpan?>(Pause(attempt.AttemptNumber, ((PassingFault)attempt.Outcome.Exception!).RetryAfter)),
             });
         }
@@ -47,13 +53,16 @@ sealed class Retry
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellation)
     {
         var attempts = 0;
+        T value = default!;
         try
         {
-            return await pipeline.ExecuteAsync(async token =>
+            // The value goes past the pipeline, which would be compiled again for every type of value.
+            await pipeline.ExecuteAsync(async token =>
             {
                 attempts++;
-                return await attempt(token);
+                value = await attempt(token);
             }, cancellation);
+            return value;
         }
         catch (PassingFault passing)
         {

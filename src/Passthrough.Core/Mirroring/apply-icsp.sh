@@ -1,0 +1,701 @@
+#!/usr/bin/env bash
+# Redirects an OpenShift cluster to the local registry and waits until every node has it.
+# Made by the Ansible module icsp_render, whose next run overwrites changes. Needs bash 4, oc or kubectl, diff and coreutils. Try --help.
+set -uo pipefail
+
+name=@NAME@
+registry=@REGISTRY@
+registry_type=@REGISTRY_TYPE@
+icsp_file=@ICSP_FILE@
+idms_file=@IDMS_FILE@
+itms_file=@ITMS_FILE@
+
+manager=ocp4-disconnected-helper
+conf=/etc/containers/registries.conf
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+program=${0##*/}
+
+usage() {
+  cat <<EOF
+Usage: $program [MODE] [OPTION]...
+
+Redirects the cluster of the current kubeconfig to $registry.
+
+Modes
+  --apply          apply the objects and wait until all nodes have them (the default)
+  --check          ask the server what would change; changes nothing
+  --verify         do the objects and the nodes' $conf agree with the files beside this script?
+  --wait-only      wait for what was applied before
+  --delete         delete the objects again and wait
+  --rollback DIR   restore what a backup of this script holds, and wait
+
+Options
+  --kind auto|mirrorsets|icsp   ImageDigestMirrorSet and ImageTagMirrorSet where the cluster has them (4.13), else ImageContentSourcePolicy
+  --kubeconfig FILE, --context NAME
+  --timeout TIME                for all nodes (45m)
+  --start-timeout TIME          for the Machine Config Operator to take it up (5m)
+  --poll SECONDS                between two looks (15)
+  --no-wait                     do not wait for the nodes
+  --force-conflicts             take over fields that another tool set
+  --allow-paused                paused pools count as done
+  --backup-dir DIR              where backups go (backup beside this script)
+  --node NAME                   with --verify: read the file of this node too (needs oc)
+  --json                        a summary for programs on stdout
+  -h, --help
+
+The client is oc, else kubectl; OC=/path/to/oc names another.
+
+Exit codes
+   0  done, or nothing to change        7  conflicts with other objects
+   1  unexpected                        8  the Machine Config Operator does not take it up
+   2  wrong usage                       9  not all nodes within the timeout
+   3  a tool or file is missing        10  --check: there are differences
+   4  cluster not reached, or login    11  a pool is degraded
+   5  not allowed                      12  --verify: nodes or objects differ
+   6  refused by the server or not     13  a pool is paused
+      possible on this cluster
+EOF
+}
+
+# ---- telling
+
+if [ -t 2 ]; then red=$'\e[31m' yellow=$'\e[33m' plain=$'\e[0m'; else red='' yellow='' plain=''; fi
+say() { printf '%s\n' "$*" >&2; }
+warn() { say "${yellow}warning:${plain} $*"; }
+fail() { # CODE MESSAGE [WHAT TO DO]
+  message=$2
+  say "${red}error:${plain} $2"
+  [ -z "${3:-}" ] || say "       $3"
+  exit "$1"
+}
+
+quoted() { # as a JSON string
+  local text=$1
+  text=${text//\\/\\\\} text=${text//\"/\\\"} text=${text//$'\n'/\\n} text=${text//$'\t'/\\t}
+  printf '"%s"' "${text//[$'\001'-$'\037']/}"
+}
+
+finish() { # on every way out
+  local code=$? list='' object
+  trap - EXIT
+  [ -z "${work:-}" ] || rm -rf "$work"
+  if [ "$json" = yes ]; then
+    for object in ${objects[@]+"${objects[@]}"}; do list+="${list:+, }$(quoted "$object")"; done
+    printf '{"mode": %s, "exit_code": %d, "changed": %s, "family": %s, "objects": [%s], "drain": %s, "backup": %s, "message": %s}\n' \
+      "$(quoted "$mode")" "$code" "$changed" "$(quoted "$family")" "$list" "$(quoted "$drain")" "$(quoted "$backup")" "$(quoted "$message")"
+  fi
+  exit "$code"
+}
+
+interrupted() {
+  say ''
+  if [ "$changed" = true ]; then
+    fail 130 "interrupted; the objects stay as they are now and the nodes go on without this script" "watch them: $program --wait-only"
+  fi
+  fail 130 "interrupted; nothing was changed"
+}
+
+# ---- what the user wants
+
+mode=apply kind=auto timeout=45m start_timeout=5m poll=15 wait=yes allow_paused=no json=no node='' rollback_dir='' backup_dir=$here/backup
+force=() global=(--request-timeout=60s)
+changed=false family='' drain='' backup='' message='' objects=()
+
+need_value() { [ $# -ge 2 ] || fail 2 "$1 needs a value" "$program --help"; }
+seconds() { # 45m, 30s, 1h or plain seconds
+  [[ $2 =~ ^([0-9]{1,6})([smh]?)$ ]] || fail 2 "$1 $2 is no time" "write it like 45m, 30s or 1h"
+  case ${BASH_REMATCH[2]} in
+    h) REPLY=$((10#${BASH_REMATCH[1]} * 3600)) ;;
+    m) REPLY=$((10#${BASH_REMATCH[1]} * 60)) ;;
+    *) REPLY=$((10#${BASH_REMATCH[1]})) ;;
+  esac
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
+  case $1 in
+    --apply | --check | --verify | --wait-only | --delete) mode=${1#--} ;;
+    --rollback) need_value "$@"; mode=rollback rollback_dir=$2; shift ;;
+    --kind) need_value "$@"; kind=$2; shift ;;
+    --kubeconfig) need_value "$@"; export KUBECONFIG=$2; shift ;;
+    --context) need_value "$@"; global+=(--context "$2"); shift ;;
+    --timeout) need_value "$@"; timeout=$2; shift ;;
+    --start-timeout) need_value "$@"; start_timeout=$2; shift ;;
+    --poll) need_value "$@"; poll=$2; shift ;;
+    --backup-dir) need_value "$@"; backup_dir=$2; shift ;;
+    --node) need_value "$@"; node=$2; shift ;;
+    --no-wait) wait=no ;;
+    --force-conflicts) force=(--force-conflicts) ;;
+    --allow-paused) allow_paused=yes ;;
+    --json) json=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; fail 2 "$1 is no option of this script" ;;
+  esac
+  shift
+done
+
+trap finish EXIT
+trap interrupted INT TERM
+case $kind in auto | mirrorsets | icsp) ;; *) fail 2 "--kind $kind is none of auto, mirrorsets, icsp" ;; esac
+[[ $poll =~ ^[0-9]{1,4}(\.[0-9]{1,3})?$ ]] || fail 2 "--poll $poll is no number of seconds"
+seconds --timeout "$timeout"; timeout_s=$REPLY
+seconds --start-timeout "$start_timeout"; start_timeout_s=$REPLY
+[ -z "$node" ] || [ "$mode" = verify ] || fail 2 "--node goes with --verify"
+
+# ---- what is here
+
+((BASH_VERSINFO[0] >= 4)) || fail 3 "bash $BASH_VERSION is too old" "bash 4 or newer is needed"
+OC=${OC:-$(command -v oc || command -v kubectl)} || fail 3 "neither oc nor kubectl is on PATH" "install one of them, or set OC=/path/to/oc"
+command -v "$OC" >/dev/null || fail 3 "$OC is not there" "install oc or kubectl, or set OC to where it is"
+for tool in base64 cat date diff mkdir mktemp readlink sleep; do
+  command -v "$tool" >/dev/null || fail 3 "$tool is not on PATH" "install it: it is in coreutils, or in diffutils"
+done
+work=$(mktemp -d) || fail 3 "no temporary folder can be made in ${TMPDIR:-/tmp}"
+
+# ---- asking the cluster
+
+# Runs the client: the answer is in out, what it complained about in err.
+ask() {
+  local status=0
+  out=$("$OC" "${global[@]}" "$@" 2>"$work/err") || status=$?
+  err=$(<"$work/err")
+  return $status
+}
+
+# The line of err that says what is wrong: not the client's log, not warnings.
+complaint() {
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ ^[EWI][0-9]{4}\  || $line == Warning:* || -z $line ]] || { REPLY=$line; return; }
+  done <<<"$err"
+  REPLY=${err:-it said nothing}
+}
+
+# Ends with the code that fits err.
+refused() { # WHAT WAS TRIED
+  complaint
+  case $err in
+    *Unauthorized* | *'provide credentials'*) fail 4 "$1: not logged in: $REPLY" "log in with oc login, or give --kubeconfig FILE" ;;
+    *"Apply failed with"*conflict*) fail 7 "$1: another tool set the same fields: $REPLY" "if this script is to have them from now on: --force-conflicts" ;;
+    *"can't create "*" resources exist"* | *"can't update "*" resources exist"*)
+      fail 7 "$1: $REPLY" "this version cannot have ImageContentSourcePolicy beside the newer kinds (4.13.27, 4.14.3 and 4.15 can): convert the old objects first, or use --kind icsp" ;;
+    *'denied the request'* | *'denied request'*) fail 6 "$1: $REPLY" "a managed or hosted cluster is configured by its provider's tools" ;;
+    *'(Forbidden)'* | *' is forbidden'*) fail 5 "$1: $REPLY" "use an account that may do that, such as a cluster administrator's" ;;
+    *'is invalid'* | *'typed patch object'* | *'no matches for kind'* | *"doesn't have a resource type"* | *'(BadRequest)'* | *'too large'* | *'error parsing'*)
+      fail 6 "$1: $REPLY" "run icsp_render again; if that does not help, this version of the cluster does not know the object" ;;
+    *'onnection refused'* | *' was refused'* | *'no such host'* | *'nable to connect'* | *x509* | *'i/o timeout'* | *'Client.Timeout'* | *'deadline exceeded'* | *'failed to download openapi'* | *'no route to host'* | *EOF*)
+      fail 4 "$1: the cluster cannot be reached: $REPLY" "is this the right kubeconfig (${KUBECONFIG:-~/.kube/config})?" ;;
+    *'context was not found'* | *'no such file'* | *'invalid configuration'* | *'error loading config'*) fail 4 "$1: $REPLY" "name a kubeconfig with --kubeconfig and a context with --context" ;;
+    *) fail 1 "$1: $REPLY" ;;
+  esac
+}
+
+connect() {
+  ask get --raw /readyz || case $err in
+    *'(Forbidden)'*) ;; # somebody is there and knows us
+    *) refused "asking the cluster" ;;
+  esac
+}
+
+# Whether the client's version of the cluster is $1 or newer; false where the cluster tells none.
+version='' # of the cluster
+at_least() {
+  local have want i
+  IFS=. read -ra have <<<"${version%%[-+]*}"
+  IFS=. read -ra want <<<"$1"
+  [ -n "$version" ] || return 1
+  for i in 0 1 2; do
+    ((10#${have[i]:-0} == 10#${want[i]:-0})) || { ((10#${have[i]:-0} > 10#${want[i]:-0})); return; }
+  done
+}
+
+offers() { [[ $'\n'$resources$'\n' == *$'\n'"$1"$'\n'* ]]; } # RESOURCE.GROUP
+
+discover() {
+  local group
+  resources=''
+  for group in config.openshift.io operator.openshift.io machineconfiguration.openshift.io; do
+    # A broken aggregated API makes this fail although it prints the rest.
+    ask api-resources --api-group=$group -o name || [ -n "$out" ] || [[ $err != *nauthorized* && $err != *'connect'* ]] || refused "asking for the kinds of $group"
+    resources+=$out$'\n'
+  done
+  ask get clusterversion version -o 'jsonpath={.status.desired.version}' && version=$out
+  [[ $version =~ ^[0-9]+\.[0-9]+ ]] || version=''
+
+  ask get infrastructure cluster -o 'jsonpath={.status.controlPlaneTopology}' || out=''
+  if [ "$out" = External ]; then
+    fail 6 "this is a hosted cluster (HyperShift): its mirrors are set in the HostedCluster on the management cluster" \
+      "put the sources into spec.imageContentSources of the HostedCluster; icsp_render with outputs: [hypershift] renders them"
+  fi
+  if ! offers machineconfigpools.machineconfiguration.openshift.io; then
+    fail 6 "this cluster has no Machine Config Operator, so nothing would carry the redirection to its nodes" \
+      "on nodes with CRI-O or podman copy registries-$registry_type.conf to /etc/containers/registries.conf.d/"
+  fi
+
+  local sets=no policies=no
+  offers imagedigestmirrorsets.config.openshift.io && sets=yes
+  offers imagecontentsourcepolicies.operator.openshift.io && policies=yes
+  case $kind in
+    mirrorsets) [ $sets = yes ] || fail 6 "this cluster${version:+ ($version)} has no ImageDigestMirrorSet" "it came with 4.13; use --kind icsp" ;;
+    icsp) [ $policies = yes ] || fail 6 "this cluster${version:+ ($version)} has no ImageContentSourcePolicy" "use --kind mirrorsets" ;;
+  esac
+  family=$kind
+  if [ "$family" = auto ]; then
+    if [ $sets = yes ] && [ -n "$idms_file$itms_file" ]; then family=mirrorsets
+    elif [ $policies = yes ] && [ -n "$icsp_file" ]; then family=icsp
+    else fail 6 "this cluster${version:+ ($version)} has none of the kinds that were rendered" "run icsp_render with kinds that it has: icsp before 4.13, idms and itms since"
+    fi
+  fi
+
+  kinds=()
+  if [ "$family" = mirrorsets ]; then
+    [ -z "$idms_file" ] || kinds+=(imagedigestmirrorsets.config.openshift.io)
+    [ -z "$itms_file" ] || kinds+=(imagetagmirrorsets.config.openshift.io)
+  else
+    [ -z "$icsp_file" ] || kinds+=(imagecontentsourcepolicies.operator.openshift.io)
+  fi
+  [ ${#kinds[@]} -gt 0 ] || fail 3 "no object of --kind $kind was rendered" "run icsp_render with these kinds"
+}
+
+file_of() {
+  case $1 in
+    imagedigestmirrorsets*) REPLY=$here/$idms_file ;;
+    imagetagmirrorsets*) REPLY=$here/$itms_file ;;
+    *) REPLY=$here/$icsp_file ;;
+  esac
+}
+list_of() {
+  case $1 in
+    imagedigestmirrorsets*) REPLY=imageDigestMirrors ;;
+    imagetagmirrorsets*) REPLY=imageTagMirrors ;;
+    *) REPLY=repositoryDigestMirrors ;;
+  esac
+}
+
+# ---- what is to be: the manifests beside this script, in the form that icsp_render writes them
+
+declare -A policies=()   # source: its policy; an ImageContentSourcePolicy has none, which means Allow
+digest_pairs=() tag_pairs=() # "source|mirror"
+read_manifests() {
+  local resource line source
+  manifests=()
+  for resource in "${kinds[@]}"; do
+    file_of "$resource"
+    [ -r "$REPLY" ] || fail 3 "$REPLY is missing" "copy the whole folder that icsp_render wrote, not the script alone"
+    manifests+=(-f "$REPLY")
+    source=''
+    while IFS= read -r line || [ -n "$line" ]; do
+      line=${line//\"/}
+      case $line in
+        '  - source: '*) source=${line#*: }; policies[$source]=AllowContactingSource ;;
+        '    - '*)
+          case $resource in imagetag*) tag_pairs+=("$source|${line#*- }") ;; *) digest_pairs+=("$source|${line#*- }") ;; esac ;;
+        '    mirrorSourcePolicy: '*) policies[$source]=${line#*: } ;;
+      esac
+    done <"$REPLY"
+  done
+  [ ${#policies[@]} -gt 0 ] || fail 3 "the manifests beside this script have no entry" "run icsp_render again"
+}
+
+# ---- other objects
+
+entries=() # of all objects but ours: "resource|name|source|policy|mirrors"
+read_entries() {
+  local resource other line
+  entries=()
+  for resource in imagedigestmirrorsets.config.openshift.io imagetagmirrorsets.config.openshift.io imagecontentsourcepolicies.operator.openshift.io; do
+    offers "$resource" || continue
+    list_of "$resource"
+    if ! ask get "$resource" -o "jsonpath={range .items[*]}{\"@\"}{.metadata.name}{\"\\n\"}{range .spec.${REPLY}[*]}{.source}{\"|\"}{.mirrorSourcePolicy}{\"|\"}{.mirrors[*]}{\"\\n\"}{end}{end}"; then
+      case $err in *'(Forbidden)'*) warn "the objects of $resource cannot be read, so conflicts with them are not seen"; continue ;; *) refused "reading $resource" ;; esac
+    fi
+    other=''
+    while IFS= read -r line; do
+      case $line in
+        @*) other=${line#@} ;;
+        ?*) [[ $other = "$name" && " ${kinds[*]} " = *" $resource "* ]] || entries+=("$resource|$other|$line") ;;
+      esac
+    done <<<"$out"
+  done
+}
+
+find_conflicts() {
+  local entry resource other source policy mirrors ours both=''
+  read_entries
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    IFS='|' read -r resource other source policy mirrors <<<"$entry"
+    policy=${policy:-AllowContactingSource}
+    ours=${policies[$source]-}
+    if [ -n "$ours" ] && [ "$ours" != "$policy" ]; then
+      fail 7 "source $source is $ours here and $policy in ${resource%%.*} $other: the Machine Config Operator would ignore every mirror change" \
+        "give both the same policy (mirror_source_policy of icsp_render), or delete the other: $OC delete ${resource%%.*} $other"
+    fi
+    [ -n "$ours" ] || shadow "$resource" "$other" "$source"
+    case $family:$resource in mirrorsets:*policies.* | icsp:*mirrorsets.*) both=${both:-$resource $other} ;; esac
+  done
+  if [ -n "$both" ] && [ -n "$version" ] && at_least 4.13.0 && ! at_least 4.13.27 || { [ -n "$both" ] && at_least 4.14.0 && ! at_least 4.14.3; }; then
+    fail 7 "OpenShift $version cannot have ImageContentSourcePolicy beside the newer kinds, and there is ${both/ / called }" \
+      "update to 4.13.27, 4.14.3 or 4.15, or delete the other, or choose with --kind"
+  fi
+}
+
+# A narrower entry of somebody else wins alone for what it names: ours does not apply there.
+shadow() { # RESOURCE NAME SOURCE
+  local source
+  for source in "${!policies[@]}"; do
+    [[ $3 != "$source"/* ]] || { say "note: ${1%%.*} $2 has its own entry for $3; there it counts, not the one for $source"; return; }
+  done
+}
+
+# ---- the pools and what their nodes are to have
+
+pool_path='{range .items[*]}{.metadata.name}|{.spec.paused}|{.spec.configuration.name}|{.status.configuration.name}|{.status.machineCount}|{.status.updatedMachineCount}'
+pool_path+='|{.status.conditions[?(@.type=="Updated")].status}|{.status.conditions[?(@.type=="Degraded")].status}{.status.conditions[?(@.type=="NodeDegraded")].status}{.status.conditions[?(@.type=="RenderDegraded")].status}{"\n"}{end}'
+read_pools() {
+  ask get machineconfigpools -o "jsonpath=$pool_path" || return 1
+  pools=()
+  local line
+  while IFS= read -r line; do [ -z "$line" ] || pools+=("$line"); done <<<"$out"
+}
+
+degraded_pool() { # fails where a pool is degraded
+  local pool
+  for pool in ${pools[@]+"${pools[@]}"}; do
+    [[ ${pool##*|} = *True* ]] || continue
+    pool=${pool%%|*}
+    ask get machineconfigpool "$pool" -o 'jsonpath={range .status.conditions[?(@.status=="True")]}{.type}: {.message}{"\n"}{end}' || out=''
+    fail 11 "pool $pool is degraded: $(degraded_reason)" "$1"
+  done
+}
+degraded_reason() {
+  local line
+  while IFS= read -r line; do case $line in *Degraded:*) printf '%s' "$line"; return ;; esac; done <<<"$out"
+  printf 'see %s describe machineconfigpool' "$OC"
+}
+
+# The file of a rendered configuration: redirected["source|mirror"] lists how ("digest-only" …), known[scope] and blocked[scope].
+declare -A redirected=() known=() blocked=()
+read_rendered() { # CONFIGURATION
+  ask get machineconfig "$1" -o "jsonpath={.spec.config.storage.files[?(@.path==\"$conf\")].contents.source}" || return 1
+  case $out in
+    data:*';base64,'*) out=$(base64 -d <<<"${out#*;base64,}" 2>/dev/null) || return 1 ;;
+    data:*) out=${out#*,}; printf -v out '%b' "${out//%/\\x}" ;;
+  esac
+  read_conf "$out"
+}
+read_conf() {
+  local line value scope='' mirror='' in_mirror=no
+  redirected=() known=() blocked=()
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"}
+    value=${line#*= } value=${value//\"/}
+    case $line in
+      '[[registry]]') in_mirror=no scope='' ;;
+      '[[registry.mirror]]') in_mirror=yes ;;
+      'prefix = '*) [ -z "$value" ] || scope=$value known[$value]=yes ;;
+      'location = '*)
+        if [ $in_mirror = yes ]; then mirror=$value; redirected["$scope|$mirror"]+=' '
+        elif [ -z "$scope" ]; then scope=$value known[$value]=yes
+        fi ;;
+      'blocked = true') blocked[$scope]=yes ;;
+      'pull-from-mirror = '*) redirected["$scope|$mirror"]+="$value " ;;
+    esac
+  done <<<"$1"
+}
+
+# The first thing that the file lacks of what is to be, in REPLY; false where it lacks nothing.
+lacks() {
+  local pair source how
+  for pair in ${digest_pairs[@]+"${digest_pairs[@]}"}; do
+    how=${redirected[$pair]-none}
+    # Until 4.12 the file says digest-only once for all mirrors of a registry.
+    [[ $how = ' ' || $how = *digest-only* ]] || { REPLY="no digest of ${pair%%|*} is led to ${pair#*|}"; return 0; }
+  done
+  for pair in ${tag_pairs[@]+"${tag_pairs[@]}"}; do
+    [[ ${redirected[$pair]-none} = *tag-only* ]] || { REPLY="no tag of ${pair%%|*} is led to ${pair#*|}"; return 0; }
+  done
+  for source in "${!policies[@]}"; do
+    [ "${policies[$source]}" != NeverContactSource ] || [ -n "${blocked[$source]-}" ] || { REPLY="$source is not blocked"; return 0; }
+  done
+  return 1
+}
+
+# After a deletion: the first thing that is still there and that nobody else wants, in REPLY.
+still_has() {
+  local pair entry source mirrors wanted
+  for pair in ${digest_pairs[@]+"${digest_pairs[@]}"} ${tag_pairs[@]+"${tag_pairs[@]}"}; do
+    [ -n "${redirected[$pair]-}" ] || continue
+    wanted=no
+    for entry in ${entries[@]+"${entries[@]}"}; do
+      IFS='|' read -r _ _ source _ mirrors <<<"$entry"
+      [[ $source = "${pair%%|*}" && " $mirrors " = *" ${pair#*|} "* ]] && wanted=yes
+    done
+    [ $wanted = yes ] || { REPLY="${pair%%|*} is still led to ${pair#*|}"; return 0; }
+  done
+  return 1
+}
+
+# Whether nodes will be drained for it (MCO pkg/daemon/drain.go): mirrors for tags that are new, and sources that are blocked or freed.
+predict_drain() {
+  local config pair source
+  drain=unknown
+  config=$(IFS='|' read -r _ _ config _ <<<"${pools[0]-}" && printf '%s' "$config")
+  [ -n "$config" ] && read_rendered "$config" || return 0
+  drain=no
+  for pair in ${tag_pairs[@]+"${tag_pairs[@]}"}; do
+    [[ ${redirected[$pair]-} = *tag-only* ]] || drain=yes
+  done
+  for source in "${!policies[@]}"; do
+    [ -n "${known[$source]-}" ] || continue
+    if [ "${policies[$source]}" = NeverContactSource ]; then [ -n "${blocked[$source]-}" ] || drain=yes
+    else [ -z "${blocked[$source]-}" ] || drain=yes
+    fi
+  done
+}
+tell_drain() {
+  case $drain in
+    yes) say "Nodes take it up one after the other and are drained for it (tags or a policy change); CRI-O is reloaded, nothing reboots." ;;
+    no) say "Nodes take it up one after the other; CRI-O is reloaded, no drain is expected." ;;
+    *) say "Nodes take it up one after the other; whether they are drained could not be found out." ;;
+  esac
+}
+
+wait_for_pools() { # TEST OF WHAT IS MISSING: lacks or still_has
+  local start=$SECONDS pool pool_name paused want have machines updated is_updated begun open waiting line last='' quiet=no reason
+  local -A tested=()
+  while :; do
+    if read_pools; then
+      quiet=no begun=yes open=() waiting=() line=''
+      degraded_pool "the objects stay; look at the pool: $OC describe machineconfigpool"
+      for pool in ${pools[@]+"${pools[@]}"}; do
+        IFS='|' read -r pool_name paused want have machines updated is_updated _ <<<"$pool"
+        if [ -n "$want" ] && [ -z "${tested[$want]-}" ] && read_rendered "$want"; then
+          if "$1"; then reason=$REPLY; else tested[$want]=yes; fi
+        fi
+        if [ -z "${tested[$want]-}" ]; then
+          [ "$paused" = true ] && [ "$allow_paused" = yes ] || begun=no
+          open+=("$pool_name"); line+="${line:+, }$pool_name: not begun"
+        elif [ "${machines:-0}" = 0 ] || { [ "$want" = "$have" ] && [ "$updated" = "$machines" ] && [ "$is_updated" = True ]; }; then
+          line+="${line:+, }$pool_name: done"
+        elif [ "$paused" = true ]; then
+          waiting+=("$pool_name"); line+="${line:+, }$pool_name: paused"
+        else
+          open+=("$pool_name"); line+="${line:+, }$pool_name: ${updated:-0} of $machines nodes"
+        fi
+      done
+      [ "$line" = "$last" ] || say "$(date +%T)  $line"
+      last=$line
+      if [ $begun = yes ] && [ ${#open[@]} = 0 ]; then
+        [ ${#waiting[@]} = 0 ] || [ "$allow_paused" = yes ] || fail 13 "pool ${waiting[*]} is paused and keeps the old configuration" \
+          "unpause it: $OC patch machineconfigpool ${waiting[0]} --type merge -p '{\"spec\":{\"paused\":false}}'; then: $program --wait-only"
+        return 0
+      fi
+      if [ $begun = no ] && ((SECONDS - start >= start_timeout_s)); then
+        fail 8 "the Machine Config Operator did not take it up within $start_timeout: pool ${open[*]}${reason:+, $reason}" \
+          "it says why only in its log: $OC -n openshift-machine-config-operator logs deploy/machine-config-controller | grep -iE 'image config|mirrorSourcePolicy|invalid format'"
+      fi
+    else
+      case $err in *Unauthorized* | *'provide credentials'* | *'(Forbidden)'*) refused "reading the pools" ;; esac
+      # The API server of a small cluster is away for a while during a rollout.
+      [ $quiet = yes ] || { complaint; say "$(date +%T)  no answer, asking on: $REPLY"; quiet=yes; }
+    fi
+    ((SECONDS - start < timeout_s)) || fail 9 "not all nodes have it after $timeout: ${last:-the pools could not be read}" "they go on by themselves; wait on: $program --wait-only --timeout 1h"
+    sleep "$poll"
+  done
+}
+
+# ---- the steps
+
+may() { # VERB RESOURCE
+  ask auth can-i "$1" "$2" -q && return
+  case $err in *Unauthorized* | *connect* | *refused*) refused "asking what this account may do" ;; esac
+  fail 5 "this account may not $1 ${2%%.*}" "use a cluster administrator's account, or --kubeconfig FILE"
+}
+
+prepare() { # before anything is changed
+  local resource
+  for resource in "${kinds[@]}"; do may patch "$resource"; may create "$resource"; done
+  [ $wait = no ] || may list machineconfigpools.machineconfiguration.openshift.io
+  if read_pools; then
+    [ $wait = no ] || degraded_pool "nothing was changed; repair it first, or use --no-wait"
+    predict_drain
+  fi
+}
+
+dry_run() {
+  # Everything first: of several files the good ones are applied although a later one is refused.
+  ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} --dry-run=server --validate=strict "${manifests[@]}" || refused "the server refuses the objects"
+  local status=0
+  ask diff --server-side --field-manager=$manager ${force[@]+"${force[@]}"} "${manifests[@]}" || status=$?
+  [ $status -le 1 ] || refused "comparing with the cluster"
+  differences=$out
+  return $status
+}
+
+save() { # what is there now, to be restored by --rollback
+  local resource
+  backup=$backup_dir/$(date +%Y%m%dT%H%M%S)
+  mkdir -p "$backup" 2>/dev/null || fail 3 "no backup can be written to $backup" "name another place with --backup-dir; nothing was changed"
+  for resource in "${kinds[@]}"; do
+    ask get "$resource" "$name" --ignore-not-found -o yaml || refused "reading ${resource%%.*} $name"
+    if [ -n "$out" ]; then without_server_fields >"$backup/$resource.yml"; else printf '%s\n' "$resource" >>"$backup/absent"; fi
+  done
+  say "Backup: $backup"
+}
+without_server_fields() {
+  local line skip=no
+  while IFS= read -r line; do
+    case $line in
+      '  managedFields:'*) skip=yes ;;
+      '  - '* | '    '*) [ $skip = yes ] || printf '%s\n' "$line" ;;
+      '  resourceVersion: '* | '  uid: '* | '  generation: '* | '  creationTimestamp: '*) skip=no ;;
+      status:*) return ;;
+      *) skip=no; printf '%s\n' "$line" ;;
+    esac
+  done <<<"$out"
+}
+
+name_objects() {
+  local resource
+  objects=()
+  for resource in "${kinds[@]}"; do objects+=("${resource%%.*}/$name"); done
+}
+tell_objects() {
+  local resource
+  for resource in "${kinds[@]}"; do say "  ${resource%%.*}/$name"; done
+  if [ "$family" = mirrorsets ]; then
+    say "List them: $OC get imagedigestmirrorset,imagetagmirrorset    (imagecontentsourcepolicy does not show them)"
+  else
+    say "List it: $OC get imagecontentsourcepolicy"
+    warn "ImageContentSourcePolicy redirects pulls by digest only; tags go on to their source"
+  fi
+}
+
+do_apply() {
+  find_conflicts
+  prepare
+  if dry_run; then
+    message="nothing to change"
+    say "The objects are as they should be:"
+    name_objects
+    tell_objects
+  else
+    save
+    changed=true
+    ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} --validate=strict "${manifests[@]}" || refused "applying the objects"
+    message="applied"
+    say "Applied:"
+    name_objects
+    tell_objects
+    tell_drain
+  fi
+  [ $wait = no ] || { wait_for_pools lacks; say "All nodes are redirected to $registry."; }
+}
+
+do_check() {
+  find_conflicts
+  prepare
+  name_objects
+  if dry_run; then
+    message="nothing would change"
+    say "Nothing would change."
+  else
+    [ $json = yes ] && say "$differences" || printf '%s\n' "$differences"
+    message="there are differences"
+    say "The server accepts the objects; the differences are above."
+    tell_drain
+    exit 10
+  fi
+}
+
+do_verify() {
+  local pool want have
+  name_objects
+  dry_run || fail 12 "the objects in the cluster are not those of the files beside this script" "see the differences with --check"
+  read_pools || refused "reading the pools"
+  for pool in ${pools[@]+"${pools[@]}"}; do
+    IFS='|' read -r pool _ want have _ <<<"$pool"
+    read_rendered "$want" || refused "reading the configuration of pool $pool"
+    ! lacks || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
+    [ "$want" = "$have" ] || fail 12 "pool $pool is still being updated to it" "$program --wait-only"
+  done
+  if [ -n "$node" ]; then
+    [[ ${OC##*/} = oc* ]] || fail 3 "--node needs oc; $OC cannot read a node's files"
+    ask debug "node/$node" --quiet -- chroot /host cat $conf || refused "reading the file of node $node"
+    read_conf "$out"
+    ! lacks || fail 12 "node $node: $REPLY in $conf"
+  fi
+  message="objects and nodes agree"
+  say "The objects and every pool's $conf agree with the files beside this script."
+}
+
+do_delete() {
+  local resource found=()
+  read_entries
+  for resource in "${kinds[@]}"; do
+    ask get "$resource" "$name" --ignore-not-found -o name || refused "looking for ${resource%%.*} $name"
+    [ -z "$out" ] || found+=("$resource")
+  done
+  if [ ${#found[@]} = 0 ]; then
+    message="nothing to delete"
+    say "There is no object called $name."
+    return
+  fi
+  kinds=("${found[@]}")
+  for resource in "${kinds[@]}"; do may delete "$resource"; done
+  name_objects
+  save
+  warn "nodes are drained one after the other when mirrors go; without the mirror they ask the sources themselves"
+  drain=yes
+  for resource in "${kinds[@]}"; do
+    changed=true
+    ask delete "$resource" "$name" --ignore-not-found || refused "deleting ${resource%%.*} $name"
+    say "Deleted: ${resource%%.*}/$name"
+  done
+  message="deleted"
+  [ $wait = no ] || { wait_for_pools still_has; say "No node is redirected to $registry by these objects."; }
+}
+
+do_rollback() {
+  local resource restored=() file
+  [ -d "$rollback_dir" ] || fail 3 "$rollback_dir is no folder" "name a backup of this script: they are in $backup_dir"
+  kinds=()
+  for file in "$rollback_dir"/*.yml; do
+    [ -r "$file" ] || continue
+    restored+=(-f "$file"); file=${file##*/}; kinds+=("${file%.yml}")
+  done
+  local gone=()
+  [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do gone+=("$resource"); done <"$rollback_dir/absent"
+  [ ${#restored[@]} -gt 0 ] || [ ${#gone[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored"
+  for resource in ${kinds[@]+"${kinds[@]}"} ${gone[@]+"${gone[@]}"}; do
+    case $resource in imagedigestmirrorsets.* | imagetagmirrorsets.* | imagecontentsourcepolicies.*) ;; *) fail 3 "$rollback_dir is no backup of this script: $resource" ;; esac
+  done
+  if [ ${#restored[@]} -gt 0 ]; then
+    ask apply --server-side --field-manager=$manager --force-conflicts --dry-run=server "${restored[@]}" || refused "the server refuses the backup"
+    changed=true
+    ask apply --server-side --field-manager=$manager --force-conflicts "${restored[@]}" || refused "restoring the backup"
+    name_objects
+    say "Restored: ${objects[*]}"
+  fi
+  for resource in ${gone[@]+"${gone[@]}"}; do
+    changed=true
+    ask delete "$resource" "$name" --ignore-not-found || refused "deleting ${resource%%.*} $name"
+    say "Deleted, as before the backup: ${resource%%.*}/$name"
+  done
+  message="restored"
+  drain=unknown
+  say "The nodes follow by themselves; watch them with: $OC get machineconfigpool --watch"
+}
+
+connect
+discover
+[ -z "$version" ] || say "OpenShift $version, $family"
+read_manifests
+case $mode in
+  apply) do_apply ;;
+  check) do_check ;;
+  verify) do_verify ;;
+  wait-only) name_objects; wait_for_pools lacks; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
+  delete) do_delete ;;
+  rollback) do_rollback ;;
+esac

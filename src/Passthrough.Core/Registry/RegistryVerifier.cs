@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Passthrough.Core.Oci;
+
+namespace Passthrough.Core.Registry;
+
+/// <summary>
+/// Proves that images are whole in a registry: the tag names the digest that it should, every manifest is fetched and hashed, every blob is asked for in its
+/// own repository; in depth also each blob's bytes are fetched, once, and hashed. Nothing is written.
+/// </summary>
+public sealed class RegistryVerifier(IImageTarget registry, int concurrency, bool deep, TransferProgress progress)
+{
+    /// <summary>Requests without a body may wait on the registry more often than bodies do.</summary>
+    const int SmallRequestsPerBody = 4;
+    const int BufferSize = 256 * 1024;
+
+    /// <summary>Which images need a blob, by their position; and one of the repositories that have it.</summary>
+    readonly ConcurrentDictionary<Digest, (Descriptor Blob, Reference Repository, ConcurrentQueue<int> Users)> blobs = new();
+
+    /// <exception cref="ModuleException">The registry cannot be asked. What it lacks, or has otherwise, is a finding and no exception.</exception>
+    public async Task<ImmutableArray<VerifiedImage>> VerifyAsync(IReadOnlyList<ExpectedImage> images, CancellationToken cancellation)
+    {
+        progress.SetTotals(images.Count, 0);
+        progress.Phase = "asking for manifests and blobs";
+        var verified = new VerifiedImage[images.Count];
+        await ForEachAsync(Enumerable.Range(0, images.Count), concurrency * SmallRequestsPerBody, async (i, token) =>
+        {
+            verified[i] = await VerifyAsync(i, images[i], token);
+            progress.AddImage();
+        }, cancellation);
+        if (deep)
+            await ReadBlobsAsync(verified, cancellation);
+        return [.. verified];
+    }
+
+    async Task<VerifiedImage> VerifyAsync(int position, ExpectedImage image, CancellationToken cancellation)
+    {
+        Digest? got = null;
+        try
+        {
+            var root = await registry.ReadManifestAsync(image.Target, cancellation)
+                ?? throw new ModuleException(ErrorCodes.NotFound, $"{image.Source} is not in the registry: there is no {image.Target}", "load it: state=loaded");
+            got = root.Digest;
+            if (image.Digest is { } expected && expected != root.Digest)
+                throw new ModuleException(ErrorCodes.DigestMismatch, $"{image.Target} is {root.Digest} instead of {expected}", $"somebody pushed another image to that tag; load {image.Source} again: state=loaded");
+            return await VerifyTreeAsync(position, image, root, cancellation);
+        }
+        catch (ModuleException e) when (IsFinding(e))
+        {
+            return new VerifiedImage(image, got) { Fault = Of(image, e) };
+        }
+        catch (ModuleException e)
+        {
+            throw Of(image, e);
+        }
+    }
+
+    async Task<VerifiedImage> VerifyTreeAsync(int position, ExpectedImage image, RawManifest root, CancellationToken cancellation)
+    {
+        var tree = await ManifestTree.ReadAsync(registry, image.Target.WithDigest(root.Digest), cancellation);
+        if (tree.Missing.FirstOrDefault() is { } manifest)
+            throw new ModuleException(ErrorCodes.NotFound, $"{image.Target} is incomplete: {image.Target.Name} has no manifest {manifest.Digest}{(manifest.Platform is null ? "" : $" ({manifest.Platform})")}", "load it again: state=loaded") { Blob = manifest.Digest.ToString() };
+        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
+        foreach (var blob in wanted)
+        {
+            if (!await registry.HasBlobAsync(image.Target, blob, cancellation))
+                throw new ModuleException(ErrorCodes.NotFound, $"{image.Target} is incomplete: {image.Target.Name} has no blob {blob.Digest} ({blob.Size} bytes)", "delete the tag on the registry and load the image again, or repair the registry's storage") { Blob = blob.Digest.ToString() };
+            if (deep)
+                blobs.GetOrAdd(blob.Digest, _ => (blob, image.Target, [])).Users.Enqueue(position);
+        }
+
+        return new VerifiedImage(image, root.Digest) { MediaType = root.MediaType, Platforms = [.. tree.IndexPlatforms], Bytes = wanted.Sum(blob => blob.Size), Blobs = wanted.Count };
+    }
+
+    async Task ReadBlobsAsync(VerifiedImage[] verified, CancellationToken cancellation)
+    {
+        progress.SetTotals(verified.Length, blobs.Values.Sum(blob => blob.Blob.Size));
+        progress.Phase = "reading blobs";
+        await ForEachAsync(blobs.Values.OrderBy(blob => blob.Blob.Digest), concurrency, async (blob, token) =>
+        {
+            try
+            {
+                await using var stream = new DigestCheckedStream(await registry.OpenBlobAsync(blob.Repository, blob.Blob, 0, token), blob.Blob, blob.Repository.Name, progress);
+                await stream.CopyToAsync(Stream.Null, BufferSize, token);
+            }
+            catch (ModuleException e) when (IsFinding(e))
+            {
+                foreach (var user in blob.Users)
+                    verified[user] = verified[user] with { Fault = Of(verified[user].Image, new ModuleException(e.Code, e.Message, "repair the registry's storage, or remove the blob there and load the image again", e) { HttpStatus = e.HttpStatus, Blob = blob.Blob.Digest.ToString() }) };
+            }
+        }, cancellation);
+    }
+
+    static bool IsFinding(ModuleException e) => e.Code is ErrorCodes.NotFound or ErrorCodes.DigestMismatch or ErrorCodes.ArchiveCorrupt || e.HttpStatus is 404;
+
+    static ModuleException Of(ExpectedImage image, ModuleException e) => new(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = image.Source.ToString(), Blob = e.Blob };
+
+    static Task ForEachAsync<T>(IEnumerable<T> things, int atOnce, Func<T, CancellationToken, ValueTask> body, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(things, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellation }, body);
+}
+
+/// <summary>An image that should be in the registry.</summary>
+/// <param name="Source">Its upstream name.</param>
+/// <param name="Target">Where it should be; with a tag.</param>
+/// <param name="Digest">What it should be; null where only its being whole can be proved.</param>
+public sealed record ExpectedImage(Reference Source, Reference Target, Digest? Digest);
+
+/// <summary>What was found of one image.</summary>
+/// <param name="Digest">What the tag names; null where it is not there.</param>
+public sealed record VerifiedImage(ExpectedImage Image, Digest? Digest)
+{
+    public string? MediaType { get; init; }
+
+    /// <summary>As its index tells; empty for a single manifest.</summary>
+    public ImmutableArray<Platform> Platforms { get; init; } = [];
+
+    /// <summary>Of its configurations and layers, each once.</summary>
+    public long Bytes { get; init; }
+
+    public int Blobs { get; init; }
+
+    /// <summary>What is wrong with it; null where it is proved.</summary>
+    public ModuleException? Fault { get; init; }
+}

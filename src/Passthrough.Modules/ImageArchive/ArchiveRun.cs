@@ -1,0 +1,156 @@
+using System.Collections.Immutable;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Mirroring;
+using Passthrough.Core.Oci;
+using Passthrough.Modules.Shared;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary>One run of <c>image_archive</c>: its parameters as what they mean, and its clock.</summary>
+sealed class ArchiveRun
+{
+    const int MostConcurrency = 64;
+
+    readonly ModuleArguments arguments;
+    readonly ImageFilter filter;
+    readonly long started;
+
+    /// <exception cref="ModuleException">A value cannot be used.</exception>
+    public ArchiveRun(ModuleContext context)
+    {
+        Context = context;
+        arguments = context.Arguments;
+        started = context.Time.GetTimestamp();
+        filter = new ImageFilter(arguments.List("only"), arguments.List("exclude"));
+        if (arguments.Number("concurrency") is < 1 or > MostConcurrency)
+            throw Invalid($"concurrency {arguments.Number("concurrency")} is not between 1 and {MostConcurrency}", null);
+        Concurrency = arguments.Number("concurrency")!.Value;
+    }
+
+    public ModuleContext Context { get; }
+
+    public int Concurrency { get; }
+
+    /// <summary>Whether the other images go on when one fails.</summary>
+    public bool ContinueOnError => arguments.Text("on_error") == "continue";
+
+    public string Path => arguments.RequiredText("path");
+
+    public string? RecordPath => arguments.Text("record_path");
+
+    public TimeSpan Elapsed => Context.Time.GetElapsedTime(started);
+
+    public bool HasArchive => arguments.IsSet("path");
+
+    public bool HasRegistry => arguments.IsSet("registry_host");
+
+    public bool HasRequests => arguments.Items("images").Count > 0 || arguments.IsSet("images_file");
+
+    /// <summary>The local registry.</summary>
+    public RegistryConnection Connect() => RegistryConnection.From(Context);
+
+    /// <summary>Where images are in it.</summary>
+    public MirrorNaming Naming(RegistryConnection connection) =>
+        new(connection.Endpoint, arguments.RequiredText("namespace"), arguments.RequiredText("mirror_path_template"), connection.Product.Traits);
+
+    /// <summary>The places that are asked in the upstreams' stead.</summary>
+    public IEnumerable<KeyValuePair<string, string>> PullFrom()
+    {
+        foreach (var pair in TextPairs("pull_from", "the place that is asked in its stead"))
+        {
+            // Credentials belong into authfile; whoever writes them here is told so, and not with the password.
+            if (pair.Value.LastIndexOf('@') is var at && at > 0)
+                Context.Secrets.Add(pair.Value[..at].Split(':')[^1]);
+            yield return pair;
+        }
+    }
+
+    /// <summary>Opens the archive at <c>path</c>; names that it has lost are those of <c>references</c>.</summary>
+    public IArchive OpenArchive()
+    {
+        var references = TextPairs("references", "a full reference").ToDictionary(pair => pair.Key, pair => Reference.Parse(pair.Value), StringComparer.Ordinal);
+        var archive = ArchiveFormats.Open(Path, new ImageNames(references));
+        var known = archive.Images.SelectMany(image => (string?[])[image.Root.Digest.ToString(), image.Root.Annotation(Annotations.ContainerdImageName), image.Root.Annotation(Annotations.RefName)]).ToHashSet(StringComparer.Ordinal);
+        foreach (var unknown in references.Keys.Where(key => !known.Contains(key)))
+            Context.Warnings.Add($"references names \"{unknown}\", and no image of {Path} is called that or has that digest");
+        return archive;
+    }
+
+    /// <summary>The images of an archive that <c>only</c> and <c>exclude</c> leave.</summary>
+    /// <exception cref="ModuleException">There are none.</exception>
+    public ImmutableArray<ArchivedImage> Choose(IArchive archive)
+    {
+        var chosen = archive.Images.Where(image => filter.Takes(image.Reference?.ToString() ?? image.Name, image.Reference?.Name ?? "", image.Root.Digest.ToString())).ToImmutableArray();
+        RequireSome(chosen.Length, archive.Images.Length, archive.Path);
+        foreach (var warning in chosen.Select(image => image.Warning).OfType<string>())
+            Context.Warnings.Add(warning);
+        return chosen;
+    }
+
+    /// <summary>The images of a record that <c>only</c> and <c>exclude</c> leave.</summary>
+    public IEnumerable<DeliveredImage> Choose(DeliveredImages record) => record.Images.Where(image => filter.Takes(image.Source));
+
+    /// <summary>What <c>images</c> and <c>images_file</c> ask for, each once, less what <c>only</c> and <c>exclude</c> leave out.</summary>
+    /// <exception cref="ModuleException">One of them is no reference, or none are left.</exception>
+    public IReadOnlyList<ImageRequest> Requests()
+    {
+        var platforms = Platforms(arguments.List("platforms"));
+        var template = new ImageRequest(new Reference("", "")) { TakeChild = arguments.Text("on_partial") == "child" };
+        var asked = arguments.Items("images").Select((item, i) => Read(item, i)).Concat(ReadFile()).ToList();
+        var chosen = asked.Where(request => filter.Takes(request.Image)).DistinctBy(request => $"{request.Image} {string.Join(' ', request.Platforms)}", StringComparer.Ordinal).ToList();
+        RequireSome(chosen.Count, asked.Count, "images");
+        return chosen;
+
+        ImageRequest Read(JToken item, int index) => item switch
+        {
+            JValue { Value: string text } => Of(text, platforms),
+            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms),
+            _ => throw Invalid($"images[{index}] is neither a reference nor a dictionary with ref", "write it like quay.io/centos/centos:stream8"),
+        };
+
+        IEnumerable<ImageRequest> ReadFile() =>
+            arguments.Text("images_file") is { } file ? ReadLines(file).Select(line => Of(line, platforms)) : [];
+
+        ImageRequest Of(string text, ImmutableArray<Platform> wanted) => template with { Image = Reference.Parse(text.Trim()).WithDefaultTag(), Platforms = wanted };
+    }
+
+    /// <summary>Tells of patterns that no image was like, once all were seen: mostly a slip.</summary>
+    public void WarnOfUnmatchedPatterns()
+    {
+        foreach (var pattern in filter.Unmatched)
+            Context.Warnings.Add($"no image is like the pattern \"{pattern}\" of only or exclude, which are held against the full reference");
+    }
+
+    static ImmutableArray<Platform> Platforms(IEnumerable<string> texts) => [.. texts.Select(Platform.Parse).Distinct()];
+
+    // One reference a line; what follows a # is for people.
+    static IEnumerable<string> ReadLines(string file)
+    {
+        try
+        {
+            return File.ReadAllLines(file).Select(line => line.Split('#')[0].Trim()).Where(line => line.Length > 0);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModuleException(ErrorCodes.File, $"images_file {file} cannot be read: {(File.Exists(file) ? e.Message : Directory.Exists(file) ? "it is a folder" : "it does not exist")}", "it must be on the host that runs the module, with one reference a line", e);
+        }
+    }
+
+    static void RequireSome(int chosen, int all, string what)
+    {
+        if (all == 0)
+            throw Invalid($"{what} holds no image", "there is nothing to do");
+        if (chosen == 0)
+            throw Invalid($"only and exclude leave none of the {all} images of {what}", "patterns are held against the full reference, like quay.io/team/*");
+    }
+
+    IEnumerable<KeyValuePair<string, string>> TextPairs(string parameter, string what) =>
+        arguments.Dictionary(parameter)?.Properties().Select(pair => pair.Value is JValue { Value: string text }
+            ? KeyValuePair.Create(pair.Name, text)
+            : throw Invalid($"{parameter}: the value of {pair.Name} is no text", $"give {what}")) ?? [];
+
+    static ModuleException Invalid(string message, string? hint) => new(ErrorCodes.InvalidArgument, message, hint);
+}

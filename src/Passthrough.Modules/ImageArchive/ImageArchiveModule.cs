@@ -1,0 +1,108 @@
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Files;
+using Passthrough.Core.Mirroring;
+using Passthrough.Modules.Shared;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary>
+/// <c>image_archive</c>: images from upstream registries into one archive, from there into the local registry with their digests unchanged, and the proof of both.
+/// The documentation for users is <c>modules/image_archive.yml</c>; each state has a file of its own.
+/// </summary>
+sealed class ImageArchiveModule : IAnsibleModule
+{
+    const string Saved = "saved";
+    const string Loaded = "loaded";
+    const string Inspected = "inspected";
+    const string Verified = "verified";
+
+    public ArgumentSpec Spec { get; } = new()
+    {
+        ModuleName = "image_archive",
+        Arguments =
+        [
+            new("state") { Choices = [Saved, Loaded, Inspected, Verified], Required = true },
+            new("path", ArgumentType.Path) { Aliases = ["src", "dest"] },
+            new("images", ArgumentType.List)
+            {
+                Elements = ArgumentType.Raw,
+                Options = [new("ref") { Required = true }, new("platforms", ArgumentType.List)],
+            },
+            new("images_file", ArgumentType.Path),
+            new("platforms", ArgumentType.List),
+            new("on_partial") { Choices = ["refuse", "child"], Default = "refuse" },
+            new("pull_from", ArgumentType.Dictionary),
+            new("only", ArgumentType.List),
+            new("exclude", ArgumentType.List),
+            new("references", ArgumentType.Dictionary),
+            new("namespace") { Default = MirrorNaming.DefaultNamespace },
+            new("mirror_path_template") { Default = MirrorNaming.DefaultTemplate },
+            new("concurrency", ArgumentType.Number) { Default = 4 },
+            new("on_error") { Choices = ["stop", "continue"], Default = "stop" },
+            new("verify") { Choices = [.. VerifiedState.Ways.Keys] },
+            new("deep", ArgumentType.Flag) { Default = false },
+            new("registries_conf", ArgumentType.Path),
+            new("record_path", ArgumentType.Path),
+            new("progress_path", ArgumentType.Path),
+            .. RegistryConnection.OptionalArguments,
+        ],
+        RequiredIf =
+        [
+            new("state", Saved, ["path"]),
+            new("state", Saved, ["images", "images_file"], Any: true),
+            new("state", Loaded, ["path", "registry_host"]),
+            new("state", Inspected, ["path"]),
+            new("state", Verified, ["path", "registry_host"], Any: true),
+            new("verify", "archive", ["path"]),
+            new("verify", "registry", ["registry_host"]),
+            new("verify", "both", ["path", "registry_host"]),
+            new("verify", VerifiedState.Redirection, ["registry_host", "registries_conf"]),
+        ],
+    };
+
+    /// <summary>Parameters that have a meaning in some states only.</summary>
+    static readonly (string Parameter, string[] States)[] Meanings =
+    [
+        ("images", [Saved, Verified]),
+        ("images_file", [Saved, Verified]),
+        ("platforms", [Saved]),
+        ("pull_from", [Saved]),
+        ("references", [Loaded, Inspected, Verified]),
+        ("verify", [Verified]),
+        ("registries_conf", [Verified]),
+        ("record_path", [Loaded, Verified]),
+    ];
+
+    public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
+    {
+        var state = context.Arguments.RequiredText("state");
+        foreach (var (parameter, states) in Meanings)
+        {
+            if (context.Arguments.IsSet(parameter) && !states.Contains(state))
+                context.Warnings.Add($"{parameter} has no meaning with state={state}, only with {string.Join(" and ", states)}");
+        }
+
+        var run = new ArchiveRun(context);
+        // Check mode writes nothing, anywhere.
+        using var progress = context.Arguments.Text("progress_path") is { } path && !context.CheckMode ? ProgressFile.Start(path, context.Progress, context.Time) : null;
+        var end = "failed";
+        try
+        {
+            var result = await (state switch
+            {
+                Saved => SavedState.RunAsync(run, cancellation),
+                Loaded => LoadedState.RunAsync(run, cancellation),
+                Inspected => InspectedState.RunAsync(run, cancellation),
+                _ => VerifiedState.RunAsync(run, cancellation),
+            });
+            run.WarnOfUnmatchedPatterns();
+            if (result.Failure is null)
+                end = "done";
+            return result;
+        }
+        finally
+        {
+            context.Progress.Phase = end;
+        }
+    }
+}

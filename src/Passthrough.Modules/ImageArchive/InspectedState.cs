@@ -1,0 +1,111 @@
+using System.Globalization;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary><c>state=inspected</c>: what is in an archive and, where a registry is named, what it would still need.</summary>
+static class InspectedState
+{
+    /// <summary>Of the blobs that images share; the rest saves next to nothing.</summary>
+    const int MostShared = 50;
+
+    public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
+    {
+        using var archive = run.OpenArchive();
+        var chosen = run.Choose(archive);
+        run.Context.Progress.Phase = "reading manifests";
+        var contents = await ArchiveContents.ReadAsync(archive, chosen, cancellation);
+        foreach (var broken in contents.Images.Where(image => image.Fault is not null))
+            run.Context.Warnings.Add(broken.Fault!.Message);
+
+        var images = contents.Images.Select(Describe).ToList();
+        var shared = contents.Blobs.Where(blob => blob.Images > 1).OrderByDescending(blob => blob.Size * (blob.Images - 1)).ThenBy(blob => blob.Digest).ToList();
+        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "complete", "incomplete", "damaged");
+        counts["nameless"] = chosen.Count(image => image.Reference is null);
+        counts["attachments"] = archive.Attachments.Length;
+        counts["blobs"] = contents.Blobs.Count;
+        counts["blobs_shared"] = shared.Count;
+        var bytes = new JObject
+        {
+            ["logical"] = contents.LogicalBytes,
+            ["unique"] = contents.UniqueBytes,
+            ["saved_by_sharing"] = contents.LogicalBytes - contents.UniqueBytes,
+        };
+        var data = new JObject
+        {
+            ["archive"] = ResultParts.Archive(archive),
+            ["images"] = new JArray(images),
+            ["shared_blobs"] = new JArray(shared.Take(MostShared).Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, ["images"] = blob.Images })),
+            ["counts"] = counts,
+            ["bytes"] = bytes,
+        };
+        var needs = run.HasRegistry ? await CompareAsync(run, archive, chosen, images, data, cancellation) : "";
+        data["duration_s"] = ResultParts.Seconds(run.Elapsed);
+        var whole = (int)counts["complete"]! == images.Count ? "" : string.Create(CultureInfo.InvariantCulture, $", {images.Count - (int)counts["complete"]!} of them not whole");
+        return new ModuleResult
+        {
+            Changed = false,
+            Message = $"{Wording.Images(images.Count)}, {Wording.Bytes(contents.UniqueBytes)} ({Wording.Bytes(contents.LogicalBytes)} if nothing were shared){whole}{needs}",
+            Data = data,
+        };
+    }
+
+    static JObject Describe(ImageContent content)
+    {
+        var json = new JObject
+        {
+            ["ref"] = content.Image.Reference?.ToString(),
+            ["name"] = content.Image.Name,
+            ["digest"] = content.Image.Root.Digest.ToString(),
+            ["media_type"] = content.Image.Root.MediaType,
+            ["status"] = content.Fault is not null ? "damaged" : content.IsWhole ? "complete" : "incomplete",
+            ["digest_preserved"] = content.Image.DigestPreserved,
+            ["platforms"] = ResultParts.Platforms(content.Platforms),
+            ["bytes"] = content.Bytes,
+        };
+        if (!content.MissingManifests.IsEmpty)
+            json["missing_platforms"] = new JArray(content.MissingManifests.Select(manifest => manifest.Platform?.ToString() ?? manifest.Digest.ToString()));
+        if (!content.MissingBlobs.IsEmpty)
+            json["missing_blobs"] = new JArray(content.MissingBlobs.Select(blob => blob.ToString()));
+        if (content.Fault is { } fault)
+            json["error"] = ResultParts.Error(fault);
+        return json;
+    }
+
+    // Asks as a load in check mode does. Images that could not be loaded as they are stay without an answer.
+    static async Task<string> CompareAsync(ArchiveRun run, IArchive archive, IEnumerable<ArchivedImage> chosen, List<JObject> images, JObject data, CancellationToken cancellation)
+    {
+        var connection = run.Connect();
+        var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(connection), cancellation);
+        using var store = connection.OpenStore();
+        var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), continueOnError: true, cancellation);
+        var outcomes = report.Outcomes.ToDictionary(outcome => outcome.Item.Source.ToString(), StringComparer.Ordinal);
+        foreach (var image in images)
+        {
+            if ((string?)image["ref"] is not { } name || !outcomes.TryGetValue(name, out var outcome))
+                continue;
+            image["target"] = outcome.Item.Target.ToString();
+            image["in_registry"] = outcome.Status switch
+            {
+                CopyStatus.Present => "present",
+                CopyStatus.Loaded => "missing",
+                CopyStatus.Updated => outcome.Before == outcome.Item.Root.Digest ? "incomplete" : "different",
+                _ => "unknown",
+            };
+            if (outcome.Error is { } error)
+                image["error"] = ResultParts.Error(error);
+        }
+
+        var needed = report.Outcomes.Count(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);
+        ((JObject)data["counts"]!)["needed"] = needed;
+        ((JObject)data["bytes"]!)["needed"] = report.Totals.BytesUploaded;
+        data["requests"] = ResultParts.Requests(store.Requests);
+        data["mirror_map"] = ResultParts.MirrorMap(plan.Items.Select(item => (item.Source, item.Target)));
+        return needed == 0 && report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present)
+            ? $"; {connection.Endpoint.Authority} has them all"
+            : $"; {connection.Endpoint.Authority} needs {Wording.Images(needed)}, {Wording.Bytes(report.Totals.BytesUploaded)}";
+    }
+}

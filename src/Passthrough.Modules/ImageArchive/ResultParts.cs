@@ -1,0 +1,61 @@
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary>The members that results of several states have.</summary>
+static class ResultParts
+{
+    public static JObject Archive(IArchive archive) => Archive(archive.Path, archive.Format, archive.Size, archive.Id, sha256: null);
+
+    /// <param name="sha256">Of the file; null where it was not computed.</param>
+    public static JObject Archive(string path, string format, long size, string id, string? sha256) => new()
+    {
+        ["path"] = path,
+        ["format"] = format,
+        ["size"] = size,
+        ["parts"] = new JArray(new JObject { ["name"] = Path.GetFileName(path), ["size"] = size, ["sha256"] = sha256 }),
+        ["id"] = id,
+    };
+
+    public static JArray Platforms(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
+
+    /// <summary>What is wrong with one image.</summary>
+    public static JObject Error(ModuleException fault)
+    {
+        var json = new JObject { ["code"] = fault.Code, ["message"] = fault.Message };
+        if (fault.Hint is not null)
+            json["hint"] = fault.Hint;
+        if (fault.HttpStatus is not null)
+            json["http_status"] = fault.HttpStatus;
+        if (fault.Blob is not null)
+            json["blob"] = fault.Blob;
+        return json;
+    }
+
+    public static JObject Requests(RequestCounts counts) => new() { ["total"] = counts.Total, ["retries"] = counts.Retries, ["throttled"] = counts.Throttled };
+
+    /// <summary>In seconds, to the millisecond.</summary>
+    public static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);
+
+    /// <summary>Where each repository is, in the order of the images.</summary>
+    public static JArray MirrorMap(IEnumerable<(Reference Source, Reference Target)> images) =>
+        new(images.Select(image => (Source: image.Source.Name, Mirror: image.Target.Name)).Distinct().Select(pair => new JObject { ["source"] = pair.Source, ["mirror"] = pair.Mirror }));
+
+    /// <summary>One line an image, for diffs.</summary>
+    public static string Lines(IEnumerable<(Reference Name, Digest? Digest)> images) =>
+        string.Concat(images.Where(image => image.Digest is not null).Select(image => $"{image.Name} {image.Digest}\n").Order(StringComparer.Ordinal));
+
+    /// <summary>How many images have each status.</summary>
+    public static JObject Counts(IEnumerable<string> statuses, params ReadOnlySpan<string> all)
+    {
+        var given = statuses.ToList();
+        var counts = new JObject { ["images"] = given.Count };
+        foreach (var status in all)
+            counts[status] = given.Count(one => one == status);
+        return counts;
+    }
+}

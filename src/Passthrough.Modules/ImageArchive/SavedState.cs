@@ -1,0 +1,114 @@
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+using Passthrough.Modules.Shared;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary><c>state=saved</c>: images from upstream registries into one archive.</summary>
+static class SavedState
+{
+    public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
+    {
+        var context = run.Context;
+        var requests = run.Requests();
+        using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
+        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value };
+        var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
+
+        if (report.Replaced is { } damage)
+            context.Warnings.Add($"the archive that was there is damaged and is made again: {damage}");
+        if (report.Changed)
+            NoteActions(context, report, run.Path);
+        var before = report.Before.Where(image => image.Reference is not null).DistinctBy(image => image.Reference!.ToString()).ToDictionary(image => image.Reference!.ToString(), image => image.Root.Digest, StringComparer.Ordinal);
+        var images = new List<JObject>();
+        foreach (var image in report.Plan.Images)
+            images.Add(await DescribeAsync(image, before, run.Path, context.CheckMode, cancellation));
+        images.AddRange(report.Failed.Select(failure => new JObject { ["ref"] = failure.Request.Image.ToString(), ["status"] = "failed", ["error"] = ResultParts.Error(failure.Error) }));
+
+        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "saved", "updated", "present", "failed");
+        counts["removed"] = before.Keys.Except(report.Plan.Images.Select(image => image.Name.ToString()), StringComparer.Ordinal).Count();
+        return new ModuleResult
+        {
+            Changed = report.Changed,
+            Message = Summary(run, report),
+            Diffs = DiffsOf(report, run.Path),
+            Failure = report.Failed.Select(failure => Failure(failure.Request, failure.Error)).FirstOrDefault(),
+            Data = new JObject
+            {
+                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, report.Sha256),
+                ["images"] = new JArray(images),
+                ["counts"] = counts,
+                ["bytes"] = new JObject
+                {
+                    ["logical"] = report.Plan.Images.Sum(image => BytesOf(image.Tree)),
+                    ["unique"] = UniqueBytes(report),
+                    ["to_fetch"] = report.BytesToFetch,
+                    ["fetched"] = report.BytesFetched,
+                    ["reused"] = report.BytesReused,
+                },
+                ["requests"] = ResultParts.Requests(upstreams.Requests),
+                ["duration_s"] = ResultParts.Seconds(run.Elapsed),
+            },
+        };
+    }
+
+    static string Summary(ArchiveRun run, SaveReport report)
+    {
+        var what = $"{Wording.Images(report.Plan.Images.Length)}, {Wording.Bytes(UniqueBytes(report))}";
+        if (!report.Changed)
+            return $"{what}: {run.Path} is up to date, {Wording.Duration(run.Elapsed)}";
+        if (report.SidecarsOnly)
+            return $"{what}: {run.Path} is up to date, {(run.Context.CheckMode ? "would write" : "wrote")} its checksum and manifest";
+        return run.Context.CheckMode
+            ? $"would save {what}: {Wording.Bytes(report.BytesToFetch)} to fetch, {Wording.Bytes(UniqueBytes(report) - report.BytesToFetch)} in {run.Path} already"
+            : $"{what}: {Wording.Bytes(report.BytesFetched)} fetched, {Wording.Bytes(report.BytesReused)} reused, {Wording.Pace(report.BytesFetched, run.Elapsed)}";
+    }
+
+    static async Task<JObject> DescribeAsync(SelectedImage image, Dictionary<string, Digest> before, string path, bool checkMode, CancellationToken cancellation)
+    {
+        var digest = image.Tree.Root.Digest;
+        var known = before.TryGetValue(image.Name.ToString(), out var old);
+        var json = new JObject
+        {
+            ["ref"] = image.Name.ToString(),
+            ["digest"] = digest.ToString(),
+            ["media_type"] = image.Tree.Root.MediaType,
+            ["status"] = !known ? "saved" : old == digest ? "present" : "updated",
+            ["platforms"] = ResultParts.Platforms(image.Tree.IndexPlatforms),
+            ["bytes"] = BytesOf(image.Tree),
+        };
+        if (image.SourceDigest != digest)
+        {
+            json["source_digest"] = image.SourceDigest.ToString();
+            json["omitted_platforms"] = ResultParts.Platforms(image.OmittedPlatforms);
+        }
+
+        return json;
+    }
+
+    static void NoteActions(ModuleContext context, SaveReport report, string path)
+    {
+        if (!report.SidecarsOnly)
+            context.Actions.Add($"write {path}");
+        context.Actions.Add($"write {ArchiveSaver.ManifestPath(path)}");
+        context.Actions.Add($"write {ArchiveSaver.ChecksumPath(path)}");
+    }
+
+    static ResultDiff[] DiffsOf(SaveReport report, string path)
+    {
+        var before = ResultParts.Lines(report.Before.Where(image => image.Reference is not null).Select(image => (image.Reference!, (Digest?)image.Root.Digest)));
+        var after = ResultParts.Lines(report.Plan.Images.Select(image => (image.Name, (Digest?)image.Tree.Root.Digest)));
+        return before == after ? [] : [new ResultDiff(path, before, after)];
+    }
+
+    static long UniqueBytes(SaveReport report) => report.Plan.Blobs.Sum(member => member.Size);
+
+    static long BytesOf(ManifestTree tree) => tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).Sum(blob => blob.Size);
+
+    static ModuleException Failure(ImageRequest request, ModuleException e) =>
+        new(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = request.Image.ToString(), Blob = e.Blob };
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Mirroring;
+using Passthrough.Core.Registry;
+using Passthrough.Modules.Shared;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary><c>state=verified</c>: the proof that an archive, or what was loaded from it, is whole. Writes nothing, fails where something is missing or differs.</summary>
+static class VerifiedState
+{
+    const string OfArchive = "archive";
+    const string OfRegistry = "registry";
+    const string OfBoth = "both";
+    public const string Redirection = "redirection";
+
+    /// <summary>The values of <c>verify</c>, and what each does.</summary>
+    public static readonly IReadOnlyDictionary<string, Func<ArchiveRun, CancellationToken, Task<ModuleResult>>> Ways = new OrderedDictionary<string, Func<ArchiveRun, CancellationToken, Task<ModuleResult>>>
+    {
+        [OfArchive] = (run, cancellation) => ProveAsync(run, archive: true, registry: false, cancellation),
+        [OfRegistry] = (run, cancellation) => ProveAsync(run, archive: false, registry: true, cancellation),
+        [OfBoth] = (run, cancellation) => ProveAsync(run, archive: true, registry: true, cancellation),
+        [Redirection] = RedirectionState.RunAsync,
+    };
+
+    public static Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation) =>
+        Ways[run.Context.Arguments.Text("verify") ?? (!run.HasRegistry ? OfArchive : run.HasArchive ? OfBoth : OfRegistry)](run, cancellation);
+
+    static async Task<ModuleResult> ProveAsync(ArchiveRun run, bool archive, bool registry, CancellationToken cancellation)
+    {
+        using var opened = run.HasArchive ? run.OpenArchive() : null;
+        var chosen = opened is null ? [] : run.Choose(opened);
+        // What should be where is known, and without contradiction, before hours are spent on reading.
+        var connection = registry ? run.Connect() : null;
+        var expected = connection is null ? [] : Expected(run, opened, chosen, connection);
+        var data = new JObject { ["verified"] = new JArray((archive ? [OfArchive] : Array.Empty<string>()).Concat(registry ? [OfRegistry] : [])) };
+        if (opened is not null)
+            data["archive"] = ResultParts.Archive(opened);
+        var images = new Dictionary<string, JObject>(StringComparer.Ordinal);
+        var said = new List<string>();
+        ModuleException? fault = null;
+        if (archive)
+        {
+            var proof = await new ArchiveVerifier(opened!, run.Concurrency, run.Context.Progress).VerifyAsync(chosen, cancellation);
+            foreach (var image in proof.Images)
+                Tell(images, image);
+            fault = proof.Fault;
+            data["damaged_blobs"] = new JArray(proof.Damaged.Select(damage => damage.Blob));
+            data["bytes"] = new JObject { ["hashed"] = proof.BytesHashed };
+            said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {run.Path} is whole");
+        }
+
+        if (connection is not null)
+        {
+            using var store = connection.OpenStore();
+            var deep = run.Context.Arguments.Flag("deep");
+            var found = await new RegistryVerifier(store, run.Concurrency, deep, run.Context.Progress).VerifyAsync(expected, cancellation);
+            foreach (var image in found)
+                Tell(images, image);
+            fault ??= found.Select(image => image.Fault).OfType<ModuleException>().FirstOrDefault();
+            data["requests"] = ResultParts.Requests(store.Requests);
+            said.Add(string.Create(CultureInfo.InvariantCulture, $"{connection.Endpoint.Authority} has {Wording.Images(found.Length)} whole{(deep ? ", every byte read" : "")}"));
+        }
+
+        var ordered = images.Values.ToList();
+        data["images"] = new JArray(ordered);
+        data["counts"] = ResultParts.Counts(ordered.Select(image => (string)image["status"]!), "verified", "failed");
+        data["duration_s"] = ResultParts.Seconds(run.Elapsed);
+        return new ModuleResult
+        {
+            Changed = false,
+            Message = $"{string.Join("; ", said)}, {Wording.Duration(run.Elapsed)}",
+            Data = data,
+            Failure = fault is null ? null : new ModuleException(ErrorCodes.NotProved, fault.Message, fault.Hint, fault) { HttpStatus = fault.HttpStatus, Image = fault.Image, Blob = fault.Blob },
+        };
+    }
+
+    /// <summary>Everything that the parameters say should be there: the archive's images, the record's, and those of images and images_file.</summary>
+    static List<ExpectedImage> Expected(ArchiveRun run, IArchive? archive, IEnumerable<ArchivedImage> chosen, RegistryConnection connection)
+    {
+        var naming = run.Naming(connection);
+        var expected = new List<ExpectedImage>();
+        if (archive is not null)
+            expected.AddRange(LoadPlan.Place(archive, chosen, naming).Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
+        if (run.RecordPath is { } path)
+            expected.AddRange(run.Choose(DeliveredImages.Of(connection.Endpoint.Authority, path)).Select(image => new ExpectedImage(image.Source, image.Target, image.Digest)));
+        if (run.HasRequests)
+            expected.AddRange(run.Requests().Select(request => new ExpectedImage(request.Image, naming.Target(request.Image), request.Image.Digest)));
+        return expected.Count > 0
+            ? [.. expected.DistinctBy(image => (image.Target, image.Digest))]
+            : throw new ModuleException(ErrorCodes.NotProved, $"nothing says what {connection.Endpoint.Authority} should have, so nothing was proved", "give path (an archive), record_path (what was delivered), images or images_file");
+    }
+
+    static void Tell(Dictionary<string, JObject> images, VerifiedArchiveImage image)
+    {
+        var archived = image.Content.Image;
+        var json = Entry(images, archived.Reference?.ToString() ?? archived.Root.Digest.ToString(), image.Fault);
+        json["ref"] = archived.Reference?.ToString();
+        json["digest"] = archived.Root.Digest.ToString();
+        json["platforms"] = ResultParts.Platforms(image.Content.Platforms);
+        json["bytes"] = image.Content.Bytes;
+    }
+
+    static void Tell(Dictionary<string, JObject> images, VerifiedImage image)
+    {
+        var json = Entry(images, image.Image.Source.ToString(), image.Fault);
+        json["target"] = image.Image.Target.ToString();
+        json["digest"] ??= (image.Image.Digest ?? image.Digest)?.ToString();
+        json["digest_in_registry"] = image.Digest?.ToString();
+        json["platforms"] ??= ResultParts.Platforms(image.Platforms);
+        json["bytes"] ??= image.Bytes;
+    }
+
+    // An image that is whole in the archive and not in the registry, or the reverse, has failed.
+    static JObject Entry(Dictionary<string, JObject> images, string name, ModuleException? fault)
+    {
+        if (!images.TryGetValue(name, out var json))
+            images[name] = json = new JObject { ["ref"] = name, ["status"] = "verified" };
+        if (fault is not null && json["error"] is null)
+        {
+            json["status"] = "failed";
+            json["error"] = ResultParts.Error(fault);
+        }
+
+        return json;
+    }
+}
