@@ -30,7 +30,7 @@ modules: $(EXECUTABLES) ## the four native modules, in modules/
 
 build: artifacts/.built ## everything that is compiled, without the native step
 
-test: build modules artifacts/.net9 ## lint and every test; FILTER=... runs some (dotnet test --filter)
+test: build modules artifacts/.net9 dist ## lint and every test; FILTER=... runs some (dotnet test --filter)
 	@scripts/test
 
 demo: build modules ## the whole way of an image, on real registries on this machine

@@ -59,6 +59,11 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Whether the user gave a credential apart from auth files.</summary>
     public required bool HasOwnCredential { get; init; }
 
+    /// <summary>The credentials alone, for modules that write them and ask nobody.</summary>
+    /// <exception cref="ModuleException">User name and password do not come together.</exception>
+    public static ICredentialSource CredentialsFor(RegistryEndpoint endpoint, ModuleContext context) =>
+        new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context));
+
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
 
