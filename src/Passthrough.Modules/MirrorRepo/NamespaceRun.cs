@@ -187,7 +187,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         {
             Exists = true,
             IsPublic = wish.IsPublic ?? (isNew && capabilities.Visibility.IsThere ? false : before.IsPublic),
-            QuotaBytes = wish.QuotaBytes ?? (isNew && capabilities.Quota.IsThere ? 0 : before.QuotaBytes),
+            QuotaBytes = wish.QuotaBytes ?? before.QuotaBytes,
             HasImmutableTags = wish.HasImmutableTags ?? (isNew && capabilities.Immutability.IsThere ? false : before.HasImmutableTags),
             Description = wish.Description ?? before.Description,
             HoldsImages = isNew ? false : before.HoldsImages,
