@@ -36,26 +36,32 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
             throw new ModuleException(
                 ErrorCodes.Collision,
                 $"{archive.Path} has two images that would be {item.Target}: {other.Source} is {other.Root.Digest}, {item.Source} is {item.Root.Digest}",
-                "leave one of them out with exclude, by its digest if both have one name") { Image = item.Source.ToString() };
+                "leave one of them out with exclude, by its digest if both have one name")
+            {
+                Image = item.Source.ToString(),
+            };
         }
 
         return placed.Values;
     }
 
-    static ModuleException Nameless(IArchive archive, ArchivedImage image, int others) => new(
-        ErrorCodes.InvalidArgument,
-        $"{archive.Path} has lost the name of {image.Root.Digest}{(image.Name.Length > 0 ? $", which it calls \"{image.Name}\"" : "")}{(others > 0 ? $", and of {others} more" : "")}",
-        "give the full reference in references, by that name or digest, or leave the image out with exclude");
+    static ModuleException Nameless(IArchive archive, ArchivedImage image, int others) =>
+        new(
+            ErrorCodes.InvalidArgument,
+            $"{archive.Path} has lost the name of {image.Root.Digest}{(image.Name.Length > 0 ? $", which it calls \"{image.Name}\"" : "")}{(others > 0 ? $", and of {others} more" : "")}",
+            "give the full reference in references, by that name or digest, or leave the image out with exclude");
 
     /// <summary>What the record says of those images that are in the registry then.</summary>
     /// <param name="isThere">Whether an item is, by its position.</param>
     public IEnumerable<DeliveredImage> Delivered(Func<int, bool> isThere) =>
-        Items.Zip(Contents.Images).Where((_, i) => isThere(i)).Select(pair => new DeliveredImage(pair.First.Source, pair.First.Target, pair.First.Root.Digest, pair.First.Root.MediaType)
-        {
-            Platforms = [.. pair.Second.Platforms.Select(platform => platform.ToString())],
-            ArchiveId = Contents.Archive.Id,
-            DigestPreserved = pair.Second.Image.DigestPreserved,
-        });
+        Items.Select(Delivered).Where((_, i) => isThere(i));
+
+    DeliveredImage Delivered(CopyItem item, int position) => new(item.Source, item.Target, item.Root.Digest, item.Root.MediaType)
+    {
+        Platforms = [.. Contents.Images[position].Platforms.Select(platform => platform.ToString())],
+        ArchiveId = Contents.Archive.Id,
+        DigestPreserved = Contents.Images[position].Image.DigestPreserved,
+    };
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
     public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation)

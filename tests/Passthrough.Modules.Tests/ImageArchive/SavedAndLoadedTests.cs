@@ -102,7 +102,7 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
         Assert.Equal(ToolImage.Digest.ToString(), (string)Image(answer, Tool)["digest_before"]!);
         Assert.Equal($"{stage.Mirror.Name}/mirror/{Tool} {ToolImage.Digest}\n", (string)answer["diff"]![0]!["before"]!);
         Assert.Equal($"{stage.Mirror.Name}/mirror/{Tool} {newer.Digest}\n", (string)answer["diff"]![0]!["after"]!);
-        Assert.Contains($"-{ToolImage.Digest}".TrimStart('-'), (string)answer["diff"]![1]!["before"]!, StringComparison.Ordinal);
+        Assert.Contains($"\"{ToolImage.Digest}\"", (string)answer["diff"]![1]!["before"]!, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -334,6 +334,10 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
             Assert.StartsWith(start, (string)answer["msg"]!, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', (string)answer["msg"]!);
         }
+
+        var credential = await stage.Run("saved", more: [("images", App), ("pull_from", new JObject { ["quay.io"] = "https://me:hunter22@cache.example.com" })]);
+        Bad(credential, "INVALID_ARGUMENT", "pull_from for quay.io: ");
+        Assert.DoesNotContain("hunter22", credential.ToString(), StringComparison.Ordinal);
 
         var meaningless = await stage.Run("saved", more: [("images", App), ("record_path", "x"), ("verify", "archive")]);
         Assert.Equal(["verify has no meaning with state=saved, only with verified", "record_path has no meaning with state=saved, only with loaded and verified"], meaningless["warnings"]!.Select(warning => (string)warning!));

@@ -235,6 +235,8 @@ sealed class TheWholeWay : IAsyncDisposable
         DemoFailure.Unless(!push.IsCompleted, "the load ended before it could be killed");
         DemoFailure.Unless(Descendants.Kill("AnsiballZ_image_archive") == 1, "the running module was not found");
         DemoFailure.Unless(!(await push).Succeeded, "the play did not notice that its module was killed");
+        await line.WhenIdle();
+        await Mirror.Settle();
         var arrived = Uploads(await Mirror.Requests());
         var arrivedBytes = SizeOf(arrived);
         var cut = CutUploads();
@@ -273,7 +275,6 @@ sealed class TheWholeWay : IAsyncDisposable
         screen.Title("Not proved here");
         foreach (var item in notProved.Concat([
             "registries other than docker-registry: Quay, Harbor, Artifactory and mirror-registry were not asked",
-            "that the images run: only that their bytes arrive under their names and digests",
         ]).Distinct())
             screen.Fact("- " + item);
         screen.Fact();

@@ -32,6 +32,8 @@ public sealed class InterruptedLoadTests : IDisposable
         await Task.WhenAny(load.Completion, line.WhenSent(total / 2));
         Assert.False(load.Completion.IsCompleted, "the load ended before it could be killed");
         await load.Kill();
+        await line.WhenIdle();
+        await mirror.Settle();
 
         // Nothing half-done looks whole: what has a tag is complete, and nothing is recorded as delivered.
         Assert.False(File.Exists(folder["record.json"]));
@@ -47,15 +49,16 @@ public sealed class InterruptedLoadTests : IDisposable
         }
 
         Assert.InRange(whole, 0, images.Count - 1);
-        var before = Uploaded(await mirror.Requests());
-        var mark = await mirror.Mark();
+        var first = await mirror.Requests();
+        var before = Uploaded(first);
 
         var second = (await NativeModule.Run("image_archive", parameters)).MustSucceed();
 
         Assert.True(second.Changed);
-        var after = Uploaded(await mirror.Requests(mark));
+        var after = Uploaded(await mirror.Requests(first.Count));
         Assert.Empty(before.Intersect(after));
-        Assert.Equal(images.Values.SelectMany(image => image.AllBlobs).DistinctBy(blob => blob.Digest).Count(), before.Count + after.Count);
+        // What was under way when the load was killed may arrive after all, while the second run sends it too.
+        Assert.Equal(images.Values.SelectMany(image => image.AllBlobs).DistinctBy(blob => blob.Digest).Count(), before.Union(after).Count());
         foreach (var (source, image) in images)
             Assert.Equal(Encoding.UTF8.GetString(image.Manifest.Bytes.Span), await skopeo.RawManifest(mirror, $"mirror/{source}"));
         Assert.False((await NativeModule.Run("image_archive", parameters)).MustSucceed().Changed);
