@@ -91,7 +91,7 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
 
             if (Elsewhere(image, there) is { Length: > 0 } elsewhere)
                 return new PullCause($"{there} is not there{elsewhere}{(rendered.EntryFor(pull.Name) is { } entry && rendered.HiddenBy(entry, pull) is { } hidden ? $"; its entry {entry.Scope} is longer than {hidden} and hides it" : "")}", Render);
-            return new PullCause(there.Digest is null && expected is not null && await mirror.Store.ResolveAsync(there.WithDigest(expected.Value), cancellation) is not null
+            return new PullCause(there.Digest is null && expected is not null && await mirror.Store.ReadManifestAsync(there.WithDigest(expected.Value), cancellation) is not null
                 ? $"{there} is not there, only its digest is: the tag was removed"
                 : $"{there} is not there: it was never pushed, or was removed", PushAgain);
         }
