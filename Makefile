@@ -18,7 +18,7 @@ BUILD_FILES := $(wildcard Directory.*.props global.json .editorconfig) Passthrou
 PRODUCT := $(BUILD_FILES) $(shell find src -type d -o -type f)
 SOURCES := $(PRODUCT) $(shell find tests -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json')
 
-.PHONY: help bootstrap modules build test demo collection dist lint format clean
+.PHONY: help bootstrap modules build test test-long demo collection dist lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,8 +30,11 @@ modules: $(EXECUTABLES) ## the four native modules, in modules/
 
 build: artifacts/.built ## everything that is compiled, without the native step
 
-test: build modules artifacts/.net9 ## lint and every test; FILTER=... runs some (dotnet test --filter)
+test: build modules artifacts/.net9 dist ## lint and every test; FILTER=... runs some (dotnet test --filter)
 	@scripts/test
+
+test-long: ## the tests that take longer: newer Ansible cores, an old glibc, large counts
+	@FILTER=Category=Long $(MAKE) test
 
 demo: build modules ## the whole way of an image, on real registries on this machine
 	@dotnet run --no-build --project tests/demo/Passthrough.Demo

@@ -48,6 +48,7 @@ public sealed class HarborAdmin : IRegistryAdmin
     readonly HarborRobot robot;
     JObject info = [];
     string? projectId;
+    bool hasReadProject;
 
     HarborAdmin(AdminConnection connection)
     {
@@ -83,15 +84,16 @@ public sealed class HarborAdmin : IRegistryAdmin
         if (answer.Status == HttpStatusCode.NotFound)
             return await MayCreateAsync(cancellation);
         if (answer.Status == HttpStatusCode.Forbidden)
-            return await IsRobotAsync(cancellation)
+            return (await WhoAsync(cancellation)).IsRobot
                 ? No($"{connection.Credential!.Username} is a robot account, which can make no others")
                 : No($"{api.Who} is no member of project {@namespace}, which belongs to somebody else");
-        return (int?)answer.Object()["current_user_role_id"] switch
-        {
-            1 => new AdminLogin(api.Who, MayManage: true),
-            null => No($"{api.Who} is no member of project {@namespace}, which belongs to somebody else"),
-            var role => No($"{api.Who} is {role switch { 2 => "developer", 3 or 5 => "guest", 4 => "maintainer", _ => "no administrator" }} in project {@namespace}, and only its administrators manage robot accounts"),
-        };
+        var role = (int?)answer.Object()["current_user_role_id"];
+        // A system administrator needs no role in the project.
+        return role == 1 || (await WhoAsync(cancellation)).IsSystemAdministrator
+            ? new AdminLogin(api.Who, MayManage: true)
+            : No(role is null
+                ? $"{api.Who} is no member of project {@namespace}, which belongs to somebody else"
+                : $"{api.Who} is {role switch { 2 => "developer", 3 or 5 => "guest", 4 => "maintainer", _ => "no administrator" }} in project {@namespace}, and only its administrators manage robot accounts");
     }
 
     AdminLogin No(string why) => new(api.Who, MayManage: false, why);
@@ -99,22 +101,30 @@ public sealed class HarborAdmin : IRegistryAdmin
     /// <summary>There is no project yet: whether this account may make one.</summary>
     async Task<AdminLogin> MayCreateAsync(CancellationToken cancellation)
     {
-        var answer = await api.SendAsync(HttpMethod.Get, "users/current", $"log in to {api.Authority}", cancellation);
-        // That is how a robot is told.
-        if (answer.Status == HttpStatusCode.PreconditionFailed)
+        var (isRobot, isAdmin) = await WhoAsync(cancellation);
+        if (isRobot)
             return No($"{connection.Credential!.Username} is a robot account, which can make no project");
-        var isAdmin = answer.Object()["sysadmin_flag"] is { Type: JTokenType.Boolean } flag && (bool)flag;
         return isAdmin || HarborApi.Text(info["project_creation_restriction"]) != "adminonly"
             ? new AdminLogin(api.Who, MayManage: true)
             : No($"{api.Who} is no system administrator, and only they make projects on {api.Authority}");
     }
 
-    async Task<bool> IsRobotAsync(CancellationToken cancellation) =>
-        (await api.SendAsync(HttpMethod.Get, "users/current", $"log in to {api.Authority}", cancellation)).Status == HttpStatusCode.PreconditionFailed;
+    async Task<(bool IsRobot, bool IsSystemAdministrator)> WhoAsync(CancellationToken cancellation)
+    {
+        var answer = await api.SendAsync(HttpMethod.Get, "users/current", $"log in to {api.Authority}", cancellation);
+        // That is how a robot is told.
+        if (answer.Status == HttpStatusCode.PreconditionFailed)
+            return (true, false);
+        var user = answer.Object();
+        return (false, IsSet("sysadmin_flag") || IsSet("admin_role_in_auth"));
+
+        bool IsSet(string flag) => user[flag] is { Type: JTokenType.Boolean } value && (bool)value;
+    }
 
     public async Task<NamespaceState> ReadNamespaceAsync(NamespaceWish wish, CancellationToken cancellation)
     {
         var state = await project.ReadAsync(wish, cancellation);
+        hasReadProject = true;
         projectId = ((HarborProjectState)state).Id is { Length: > 0 } id ? id : null;
         return state;
     }
@@ -125,7 +135,7 @@ public sealed class HarborAdmin : IRegistryAdmin
 
     public async Task<AccountState> ReadAccountAsync(AccountWish wish, CancellationToken cancellation)
     {
-        if (projectId is null)
+        if (!hasReadProject)
             await ReadNamespaceAsync(new NamespaceWish(wish.Namespace), cancellation);
         return await robot.ReadAsync(wish, projectId, cancellation);
     }

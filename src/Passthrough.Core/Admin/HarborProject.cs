@@ -30,7 +30,7 @@ sealed class HarborProject(HarborApi api)
     {
         var answer = await GetAsync(wish.Name, mayBeKnown: true, cancellation);
         if (answer.Status == HttpStatusCode.NotFound)
-            return new HarborProjectState(wish.Name, Exists: false, []);
+            return new HarborProjectState(wish.Name, Exists: false, []) { QuotaBytes = 0 };
         // A robot may not look at its own project.
         if (answer.Status == HttpStatusCode.Forbidden)
             return new HarborProjectState(wish.Name, Exists: true, [])

@@ -32,7 +32,7 @@ public sealed partial class QuayAdmin : IRegistryAdmin
     }
 
     // nginx before it takes no manifest over 1 MiB.
-    internal static RegistryTraits OwnTraits => new() { HasReferrersApi = true, MaxManifestBytes = 1024 * 1024 };
+    internal static RegistryTraits OwnTraits => new() { HasReferrersApi = true, RefusesWhatIsMissing = true, MaxManifestBytes = 1024 * 1024 };
 
     public RegistryCapabilities Capabilities { get; }
 
@@ -145,6 +145,9 @@ public sealed partial class QuayAdmin : IRegistryAdmin
         risks.Clear();
         // Its installer makes "admin" a superuser, whatever the first user is called, and lets anybody sign up.
         if (!isMirrorRegistry || !features.Contains("USER_CREATION") || features.Contains("INVITE_ONLY_USER_CREATION"))
+            return found;
+        // Where nobody may look unless logged in, and nobody is, this cannot be known.
+        if (!api.IsLoggedIn && !features.Contains("ANONYMOUS_ACCESS"))
             return found;
         var answer = await api.GetAsync("users/admin", $"look for user admin on {Authority}", cancellation);
         if (answer.Status == HttpStatusCode.NotFound && answer.Json is JObject)

@@ -24,6 +24,8 @@ sealed class QuayApi(AdminConnection connection, string title)
 
     public bool IsToken { get; private set; }
 
+    public bool IsLoggedIn => Client.Headers.Count > 0;
+
     /// <summary>Logs in, as far as that can be done with such a credential.</summary>
     /// <returns>Why it cannot manage anything; null where it may be able to.</returns>
     /// <exception cref="ModuleException">A password is wrong, or its user locked.</exception>
@@ -126,9 +128,9 @@ sealed class QuayApi(AdminConnection connection, string title)
     ModuleException NotKnown(AdminAnswer answer) => new(
         ErrorCodes.Unauthorized,
         IsToken ? $"cannot {answer.Action}: {Authority} does not take the token ({(int)answer.Status}: {answer.Words}): it has expired, was removed, or belongs to another registry"
-            : Client.Headers.Count > 0 ? $"cannot {answer.Action}: {Authority} ended the session of {Who} ({(int)answer.Status}: {answer.Words})"
+            : IsLoggedIn ? $"cannot {answer.Action}: {Authority} ended the session of {Who} ({(int)answer.Status}: {answer.Words})"
             : $"cannot {answer.Action}: {Authority} wants credentials ({(int)answer.Status}: {answer.Words})",
-        IsToken ? "make another one (organization, Applications, Generate Token), or give username and password" : Client.Headers.Count > 0 ? "run this again; somebody signed the user out meanwhile" : "give username and password")
+        IsToken ? "make another one (organization, Applications, Generate Token), or give username and password" : IsLoggedIn ? "run this again; somebody signed the user out meanwhile" : "give username and password")
     { HttpStatus = (int)answer.Status };
 
     /// <summary>A text of a JSON object.</summary>

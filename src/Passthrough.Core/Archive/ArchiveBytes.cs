@@ -1,7 +1,7 @@
 namespace Passthrough.Core.Archive;
 
 /// <summary>
-/// The bytes of an archive, readable at any offset by many readers at once. One file today; a split set is another implementation of the same.
+/// The bytes of an archive, readable at any offset by many readers at once. One file, the parts of a split set as one, or what a compressed file holds.
 /// </summary>
 public abstract class ArchiveBytes : IDisposable
 {
@@ -10,6 +10,12 @@ public abstract class ArchiveBytes : IDisposable
 
     /// <summary>In bytes.</summary>
     public abstract long Length { get; }
+
+    /// <summary>What it takes on its medium, in bytes: less than its length where it is compressed.</summary>
+    public virtual long StoredSize => Length;
+
+    /// <summary>What to do where it ends too early.</summary>
+    public virtual string WhenTruncated => "copy it again; sha256sum -c of the .sha256 file beside it tells whether a copy is whole";
 
     /// <summary>Reads at least one byte unless the offset is at the end.</summary>
     public abstract int Read(Span<byte> buffer, long offset);
@@ -36,6 +42,9 @@ public abstract class ArchiveBytes : IDisposable
         ReadExactly(bytes, offset);
         return bytes;
     }
+
+    /// <summary>Whether these bytes can be read; they cannot where a part of a split set is missing.</summary>
+    public virtual bool Holds(long offset, long length) => true;
 
     /// <summary>A stream over a part of the archive.</summary>
     public Stream OpenRange(long offset, long length) => new ArchiveRange(this, offset, length);

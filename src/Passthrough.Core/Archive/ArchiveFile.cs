@@ -7,16 +7,22 @@ public sealed class ArchiveFile : ArchiveBytes
 {
     readonly SafeFileHandle handle;
 
-    ArchiveFile(string path, SafeFileHandle handle, long length)
+    ArchiveFile(string path, SafeFileHandle handle, long length, long storedSize)
     {
         Path = path;
         Length = length;
+        StoredSize = storedSize;
         this.handle = handle;
     }
 
     public override string Path { get; }
 
     public override long Length { get; }
+
+    public override long StoredSize { get; }
+
+    /// <summary>What was decompressed into a file that is open already.</summary>
+    internal static ArchiveFile Of(string path, SafeFileHandle handle, long length, long storedSize) => new(path, handle, length, storedSize);
 
     /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it is missing, a folder, not readable, or a pipe.</exception>
     public static ArchiveFile Open(string path)
@@ -28,7 +34,8 @@ public sealed class ArchiveFile : ArchiveBytes
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.Asynchronous);
             try
             {
-                return new ArchiveFile(path, file, RandomAccess.GetLength(file));
+                var length = RandomAccess.GetLength(file);
+                return new ArchiveFile(path, file, length, length);
             }
             catch
             {

@@ -1,7 +1,8 @@
 namespace Passthrough.Core.Archive;
 
 /// <summary>A read-only stream over a range of an archive; each has its own position, so that many can be read at once.</summary>
-sealed class ArchiveRange(ArchiveBytes archive, long start, long length) : Stream
+/// <param name="owned">Is closed with the stream.</param>
+sealed class ArchiveRange(ArchiveBytes archive, long start, long length, IDisposable? owned = null) : Stream
 {
     long position;
 
@@ -50,6 +51,13 @@ sealed class ArchiveRange(ArchiveBytes archive, long start, long length) : Strea
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            owned?.Dispose();
+        base.Dispose(disposing);
+    }
 
     int Advance(int count)
     {

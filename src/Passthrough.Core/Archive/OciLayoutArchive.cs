@@ -7,119 +7,43 @@ using Passthrough.Core.Text;
 namespace Passthrough.Core.Archive;
 
 /// <summary>
-/// An OCI image layout in a tar (image-spec image-layout.md), as this program, skopeo, podman, crane, regctl, oras, containerd and docker write it.
+/// An OCI image layout (image-spec image-layout.md) in a tar or a folder, as this program, skopeo, podman, buildah, umoci, crane, regctl, oras, hauler,
+/// containerd, BuildKit and docker since 25 write it. What docker puts beside it for its older self is read where it tells more.
 /// </summary>
-public sealed class OciLayoutArchive : IArchive
+public sealed class OciLayoutArchive : ImageArchive
 {
     const string IndexName = "index.json";
     const string FormatName = "oci-archive";
 
-    readonly ArchiveBytes bytes;
-    readonly TarIndex tar;
-    ImmutableDictionary<string, Descriptor>? byReference;
-
-    OciLayoutArchive(ArchiveBytes bytes, TarIndex tar, ImageNames names)
+    OciLayoutArchive(ArchiveTree tree, ImageNames names)
+        : base(tree, FormatName)
     {
-        this.bytes = bytes;
-        this.tar = tar;
         var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
         Id = ArchivePlan.IdOf(index);
-        var listed = ReadIndex(index);
-        var (images, attachments) = Separate(listed, names);
-        Images = images;
-        Attachments = attachments;
+        Sort(ReadIndex(index), names);
     }
 
     /// <summary>The line of <see cref="ArchiveFormats"/>. <c>oci-layout</c> may be missing (hauler), and either may stand at the end (skopeo).</summary>
-    internal static ArchiveFormat ArchiveFormat { get; } =
-        new(FormatName, tar => tar.FindFile(IndexName) is not null, (bytes, tar, names) => new OciLayoutArchive(bytes, tar, names));
+    internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => tree.FindFile(IndexName) is not null, (tree, names) => new OciLayoutArchive(tree, names));
 
-    public string Path => bytes.Path;
-
-    public string Format => FormatName;
-
-    public string Id { get; }
+    public override string Id { get; }
 
     // Blobs prove themselves by their names; what they are called stands in the index alone, and its digest in our own file.
-    public ModuleException? IndexFault =>
+    public override ModuleException? IndexFault =>
         ArchiveManifestJson.ReadId(this) is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
 
-    public long Size => bytes.Length;
+    protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"blobs/{digest.Algorithm}/{digest.Hex}");
 
-    public ImmutableArray<ArchivedImage> Images { get; }
-
-    public ImmutableArray<Descriptor> Attachments { get; }
-
-    public IEnumerable<Descriptor> Contents =>
-        from entry in tar.Entries
-        where entry.Kind == TarEntryKind.File
-        let digest = DigestOf(entry.Name)
+    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() =>
+        from member in Tree.Members
+        where member.IsFile
+        let digest = DigestOf(member.Name)
         where digest is not null
-        select new Descriptor("application/octet-stream", digest.Value, entry.Size);
+        select (digest.Value, member);
 
-    public bool Has(Descriptor blob) => Find(blob.Digest) is { } entry && entry.Size == blob.Size;
-
-    public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation) =>
-        Task.FromResult(Locate(image) is { } digest ? ReadManifest(digest)?.Descriptor : null);
-
-    public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation) =>
-        Task.FromResult(Locate(image) is { } digest ? ReadManifest(digest) : null);
-
-    public Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
+    static Digest? DigestOf(string name)
     {
-        if (Find(blob.Digest) is not { } entry)
-            throw new ModuleException(ErrorCodes.NotFound, $"blob {blob.Digest} is not in {Path}", "the archive is incomplete: make it again, with all platforms of its images") { Blob = blob.Digest.ToString() };
-        if (entry.Size != blob.Size)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {entry.Size} bytes in {Path}, its manifest says {blob.Size}", "make the archive again") { Blob = blob.Digest.ToString() };
-        return Task.FromResult(bytes.OpenRange(entry.Offset + offset, entry.Size - offset));
-    }
-
-    /// <summary>A file of the archive beside the layout's own, whole; null where there is none or it is larger than a manifest may be.</summary>
-    public byte[]? ReadFile(string name) =>
-        tar.FindFile(name) is { Size: <= Manifest.MaxBytes } entry ? bytes.ReadExactly(entry.Offset, (int)entry.Size) : null;
-
-    public void Dispose() => bytes.Dispose();
-
-    Digest? Locate(Reference image)
-    {
-        if (image.Digest is { } digest)
-            return digest;
-        // Several descriptors may have one name in hand-made archives; whoever loads them reports that, the store answers with the first.
-        byReference ??= Images.Where(i => i.Reference is not null).GroupBy(i => i.Reference!.ToString(), StringComparer.Ordinal)
-            .ToImmutableDictionary(group => group.Key, group => group.First().Root, StringComparer.Ordinal);
-        return byReference.TryGetValue(image.ToString(), out var root) ? root.Digest : null;
-    }
-
-    RawManifest? ReadManifest(Digest digest)
-    {
-        if (Find(digest) is not { } entry)
-            return null;
-        if (entry.Size > Manifest.MaxBytes)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} in {Path} has {entry.Size} bytes: that is no manifest", "make the archive again") { Blob = digest.ToString() };
-        var content = bytes.ReadExactly(entry.Offset, (int)entry.Size);
-        if (digest.OfSameAlgorithm(content) != digest)
-            throw new ModuleException(ErrorCodes.DigestMismatch, $"manifest {digest} in {Path} (byte {entry.Offset}) is damaged: its bytes do not have that digest", "copy or make the archive again") { Blob = digest.ToString() };
-        var raw = new RawManifest(MediaTypes.OciManifest, content, digest);
-        return raw with { MediaType = MediaTypeOf(raw) };
-    }
-
-    static string MediaTypeOf(RawManifest raw)
-    {
-        try
-        {
-            return Json.Parse(raw.Bytes.Span) is JObject document && Manifest.MediaTypeOf(document) is { } type ? type : raw.MediaType;
-        }
-        catch (Exception e) when (e is JsonException or ArgumentException)
-        {
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {raw.Digest} is no valid JSON ({e.Message})", null, e) { Blob = raw.Digest.ToString() };
-        }
-    }
-
-    TarEntry? Find(Digest digest) => tar.FindFile($"blobs/{digest.Algorithm}/{digest.Hex}");
-
-    static Digest? DigestOf(string entryName)
-    {
-        var parts = entryName.Split('/');
+        var parts = name.Split('/');
         return parts is ["blobs", var algorithm, var hex] && Digest.TryParse($"{algorithm}:{hex}", out var digest) ? digest : null;
     }
 
@@ -148,47 +72,117 @@ public sealed class OciLayoutArchive : IArchive
         new(ErrorCodes.ArchiveCorrupt, $"index.json in {Path} {what}", "copy or make the archive again");
 
     // Not every descriptor of the index is an image of its own: oras lists children and referrers again, regctl and cosign keep
-    // signatures under digest tags, hauler gives a signature the name of its image (archives.md 1a, rules b and c).
-    (ImmutableArray<ArchivedImage> Images, ImmutableArray<Descriptor> Attachments) Separate(ImmutableArray<Descriptor> listed, ImageNames names)
+    // signatures under digest tags, hauler gives a signature the name of its image and lists charts and files (archives.md 1a, rules b and c).
+    void Sort(ImmutableArray<Descriptor> listed, ImageNames names)
     {
-        var named = listed.Select(names.NameOf).ToList();
-        var children = named.Exists(image => image.Reference is null) ? Children(listed) : [];
-        var attachments = named.Where(image => IsAttachment(image, children)).Select(image => image.Root).ToImmutableArray();
-        return ([.. named.Where(image => !IsAttachment(image, children))], attachments);
-    }
-
-    bool IsAttachment(ArchivedImage image, HashSet<Digest> children)
-    {
-        var descriptor = image.Root;
-        if (descriptor.Annotation(Annotations.ContainerdManifestSubject) is not null || IsDigestTag(descriptor.Annotation(Annotations.RefName)))
-            return true;
-        if (descriptor.Annotation("kind") is { } kind && kind.StartsWith("dev.hauler/", StringComparison.Ordinal))
-            return kind is not ("dev.hauler/image" or "dev.hauler/imageIndex");
-        return image is { Reference: null, Name: "" } && (children.Contains(descriptor.Digest) || HasSubject(descriptor));
-    }
-
-    bool HasSubject(Descriptor descriptor) =>
-        Has(descriptor) && ReadManifest(descriptor.Digest) is { } raw && Manifest.Parse(raw).Subject is not null;
-
-    HashSet<Digest> Children(ImmutableArray<Descriptor> listed)
-    {
-        var children = new HashSet<Digest>();
-        foreach (var index in listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)))
+        var composed = DockerManifestJson.ComposedBy(Tree);
+        var named = listed.Select(descriptor => Named(descriptor, names, composed)).ToList();
+        var images = named.Where(image => !IsAttachment(image.Root)).ToList();
+        var children = images.Exists(image => image.Reference is null) ? Children(listed) : [];
+        var kept = new OrderedDictionary<(Digest, string), ArchivedImage>();
+        var attached = Attached(named, images);
+        var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
+        foreach (var image in images)
         {
-            if (ReadManifest(index.Digest) is { } raw)
-                children.UnionWith(Manifest.Parse(raw).Manifests.Select(child => child.Digest));
+            var isNameless = image is { Reference: null, Name: "" };
+            if (isNameless && children.Contains(image.Root.Digest))
+                continue;
+            if (isNameless && SubjectOf(image.Root.Digest) is { } subject)
+                attached.Add(WithAnnotations(image.Root, subject.ToString(), tag: null));
+            else if (image.Reference is null && Hauler.IsMarked(image.Root) && TryRead(image.Root.Digest) is ImageManifest { Config.MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
+                skipped.Add(new SkippedContent(image.Name, image.Root.Digest, "it is a chart or a file of hauler's, not an image; name it in references to take it along"));
+            else
+                kept.TryAdd((image.Root.Digest, image.Reference?.ToString() ?? image.Name), image);
         }
 
-        return children;
+        Images = [.. kept.Values];
+        Attachments = [.. attached.DistinctBy(attachment => (attachment.Digest, attachment.Annotation(Annotations.RefName)))];
+        Skipped = skipped.ToImmutable();
     }
 
-    // sha256-<hex>, .sig, .att, .sbom: the referrers fallback tag and cosign's. Our own sha256-<hex>.image is a tag like any other.
-    static bool IsDigestTag(string? refName)
+    ArchivedImage Named(Descriptor descriptor, ImageNames names, IReadOnlyDictionary<Digest, Reference?> composed)
     {
-        const string Prefix = "sha256-";
-        const int HexLength = 64;
-        return refName is not null && refName.StartsWith(Prefix, StringComparison.Ordinal) && refName.Length >= Prefix.Length + HexLength
-            && !refName.AsSpan(Prefix.Length, HexLength).ContainsAnyExcept("0123456789abcdef")
-            && refName[(Prefix.Length + HexLength)..] is "" or ".sig" or ".att" or ".sbom";
+        var image = names.NameOf(descriptor) with { HasManifest = Find(descriptor.Digest).Any() };
+        if (composed.Count == 0 || ConfigOf(descriptor.Digest) is not { } config || !composed.TryGetValue(config, out var repoTag))
+            return image;
+        if (image.Reference is null && repoTag is not null)
+            image = names.NameOf(descriptor, image.Name, repoTag, DockerManifestJson.RepoTags);
+        return image with { DigestPreserved = false, Warning = DockerManifestJson.Lost(image.Reference?.ToString() ?? image.Name, descriptor.Digest) };
+    }
+
+    static bool IsAttachment(Descriptor descriptor) =>
+        descriptor.Annotation(Annotations.ContainerdManifestSubject) is not null || DigestTag.Parse(descriptor.Annotation(Annotations.RefName)) is not null || Hauler.IsAttachment(descriptor);
+
+    // What was said about attachments in one of several ways, said in one.
+    static List<Descriptor> Attached(List<ArchivedImage> named, List<ArchivedImage> images)
+    {
+        var digests = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var image in images.Where(image => image.Reference is not null))
+            digests.TryAdd(image.Reference!.ToString(), image.Root.Digest.ToString());
+        var attached = new List<Descriptor>();
+        foreach (var attachment in named.Where(image => IsAttachment(image.Root)))
+        {
+            var tag = DigestTag.Parse(attachment.Root.Annotation(Annotations.RefName));
+            var subject = attachment.Root.Annotation(Annotations.ContainerdManifestSubject) ?? tag?.Subject.ToString() ?? digests.GetValueOrDefault(attachment.Reference?.ToString() ?? "");
+            // In a store the name is the image's.
+            attached.Add(WithAnnotations(attachment.Root, subject, Hauler.IsMarked(attachment.Root) ? Hauler.TagOf(attachment.Root, subject) : attachment.Root.Annotation(Annotations.RefName)));
+        }
+
+        return attached;
+    }
+
+    static Descriptor WithAnnotations(Descriptor descriptor, string? subject, string? tag)
+    {
+        var annotations = descriptor.Annotations.Remove(Annotations.RefName);
+        if (subject is not null)
+            annotations = annotations.SetItem(Annotations.ContainerdManifestSubject, subject);
+        return descriptor with { Annotations = tag is null ? annotations : annotations.SetItem(Annotations.RefName, tag) };
+    }
+
+    // A damaged manifest is found by whoever needs it.
+    Manifest? TryRead(Digest digest)
+    {
+        try
+        {
+            return ReadManifest(digest) is { } raw ? Manifest.Parse(raw) : null;
+        }
+        catch (ModuleException)
+        {
+            return null;
+        }
+    }
+
+    Digest? SubjectOf(Digest digest) => TryRead(digest)?.Subject?.Digest;
+
+    Digest? ConfigOf(Digest digest) => (TryRead(digest) as ImageManifest)?.Config.Digest;
+
+    HashSet<Digest> Children(ImmutableArray<Descriptor> listed) =>
+        [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
+
+    /// <summary>The stores of hauler and of cosign save: every descriptor has a kind, and what belongs to an image carries the image's name.</summary>
+    static class Hauler
+    {
+        const string Kind = "kind";
+
+        /// <summary>Its own, and that of cosign, which hauler used before version 2.</summary>
+        static readonly string[] Prefixes = ["dev.hauler/", "dev.cosignproject.cosign/"];
+
+        public static bool IsMarked(Descriptor descriptor) => KindOf(descriptor) is not null;
+
+        public static bool IsAttachment(Descriptor descriptor) => KindOf(descriptor) is not (null or "image" or "imageIndex");
+
+        /// <summary>The tag that cosign looks for; referrers are found by their subject.</summary>
+        public static string? TagOf(Descriptor descriptor, string? subject) => KindOf(descriptor) switch
+        {
+            "sigs" => Tag(subject, ".sig"),
+            "atts" => Tag(subject, ".att"),
+            "sboms" => Tag(subject, ".sbom"),
+            _ => null,
+        };
+
+        static string? Tag(string? subject, string suffix) => subject is null ? null : subject.Replace(':', '-') + suffix;
+
+        static string? KindOf(Descriptor descriptor) =>
+            descriptor.Annotation(Kind) is { } kind && Prefixes.FirstOrDefault(prefix => kind.StartsWith(prefix, StringComparison.Ordinal)) is { } prefix ? kind[prefix.Length..] : null;
     }
 }

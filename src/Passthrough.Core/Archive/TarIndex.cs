@@ -10,46 +10,62 @@ namespace Passthrough.Core.Archive;
 public sealed class TarIndex
 {
     /// <summary>Ten times the largest oc-mirror archive known; more is an attack on our memory.</summary>
-    const int MaxEntries = 1_000_000;
+    internal const int MaxEntries = 1_000_000;
 
     const int MaxNameLength = 4096;
 
     /// <summary>PAX records and GNU long names are a few hundred bytes; what is larger is no name.</summary>
     const int MaxMetadataSize = 1024 * 1024;
 
-    readonly List<TarEntry> entries = [];
+    readonly List<ArchiveEntry> entries = [];
     readonly Dictionary<string, int> byName = new(StringComparer.Ordinal);
+    readonly Dictionary<string, List<int>> repeated = new(StringComparer.Ordinal);
 
     TarIndex()
     {
     }
 
     /// <summary>All members in the order of the archive.</summary>
-    public IReadOnlyList<TarEntry> Entries => entries;
+    public IReadOnlyList<ArchiveEntry> Entries => entries;
 
     /// <summary>The file of that name (the last one, as tar would leave it); null where there is none.</summary>
-    public TarEntry? FindFile(string name) =>
-        byName.TryGetValue(name, out var index) && entries[index].Kind == TarEntryKind.File ? entries[index] : null;
+    public ArchiveEntry? FindFile(string name) =>
+        byName.TryGetValue(name, out var index) && entries[index].Kind == EntryKind.File ? entries[index] : null;
+
+    /// <summary>All members of that name, the last one first.</summary>
+    public IEnumerable<ArchiveEntry> FindAll(string name) =>
+        repeated.TryGetValue(name, out var indexes) ? indexes.AsEnumerable().Reverse().Select(i => entries[i])
+        : byName.TryGetValue(name, out var index) ? [entries[index]]
+        : [];
 
     /// <summary>Reads all headers.</summary>
+    /// <param name="archive">The tar.</param>
+    /// <param name="recorded">Members and their places, sorted: for the headers that a missing part of a split set takes along.</param>
     /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not a tar, truncated, or damaged; the message says at which byte.</exception>
-    public static TarIndex Read(ArchiveBytes archive)
+    public static TarIndex Read(ArchiveBytes archive, IReadOnlyList<ArchiveEntry>? recorded = null)
     {
         var index = new TarIndex();
-        new Reader(archive, index).Run();
+        new Reader(archive, index, recorded ?? []).Run();
         return index;
     }
 
-    void Add(ArchiveBytes archive, TarEntry entry)
+    void Add(ArchiveBytes archive, ArchiveEntry entry)
     {
         if (entries.Count == MaxEntries)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} has more than {MaxEntries} members", "this is no image archive");
-        byName[entry.Name] = entries.Count;
+        if (!byName.TryAdd(entry.Name, entries.Count))
+        {
+            if (!repeated.TryGetValue(entry.Name, out var indexes))
+                repeated[entry.Name] = indexes = [byName[entry.Name]];
+            indexes.Add(entries.Count);
+            byName[entry.Name] = entries.Count;
+        }
+
         entries.Add(entry);
     }
 
     /// <summary>One pass: remembers what long-name and PAX members say about the member that follows them.</summary>
-    sealed class Reader(ArchiveBytes archive, TarIndex index)
+    sealed class Reader(ArchiveBytes archive, TarIndex index, IReadOnlyList<ArchiveEntry> recorded)
     {
         /// <summary>Headers of small members lie close together: one read brings many.</summary>
         const int WindowSize = 32 * 1024;
@@ -67,6 +83,8 @@ public sealed class TarIndex
         {
             for (var offset = 0L; ;)
             {
+                if (recorded.Count > 0 && !archive.Holds(offset, TarHeader.BlockSize) && !TrySkipGap(ref offset))
+                    return;
                 if (offset + TarHeader.BlockSize > archive.Length)
                     throw Truncated(offset, "the end marker is missing");
                 var block = Block(offset);
@@ -76,6 +94,24 @@ public sealed class TarIndex
                     throw offset == 0 ? NotATar() : Corrupt(offset, "the checksum of a header is wrong");
                 offset = ReadMember(block, offset);
             }
+        }
+
+        // Behind a recorded member stands the next header. What is between is taken from the record; what is not in it stays unknown.
+        bool TrySkipGap(ref long offset)
+        {
+            longName = longLink = null;
+            pax.Clear();
+            foreach (var entry in recorded)
+            {
+                if (entry.Offset <= offset || entry.Size > archive.Length - entry.Offset)
+                    continue;
+                index.Add(archive, entry);
+                offset = entry.Offset + Padded(entry.Size);
+                if (archive.Holds(offset, TarHeader.BlockSize))
+                    return true;
+            }
+
+            return false;
         }
 
         // Returns where the next header is.
@@ -98,11 +134,11 @@ public sealed class TarIndex
             var link = Pax("linkpath") ?? longLink ?? TarHeader.LinkName(block);
             var kind = KindOf(type, name);
             // Links, directories and devices have no content whatever their size field says (POSIX pax, "typeflag").
-            size = kind is TarEntryKind.File or TarEntryKind.Other && type is not ((byte)'3' or (byte)'4' or (byte)'6') ? PaxSize(offset) ?? size : 0;
+            size = kind is EntryKind.File or EntryKind.Other && type is not ((byte)'3' or (byte)'4' or (byte)'6') ? PaxSize(offset) ?? size : 0;
             if (name.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
                 throw Corrupt(offset, "a name is longer than 4096 characters or has a NUL in it");
             CheckSize(offset, content, size);
-            index.Add(archive, new TarEntry(Normalise(name), kind, kind == TarEntryKind.File ? size : 0, content, kind is TarEntryKind.SymbolicLink or TarEntryKind.HardLink ? link : ""));
+            index.Add(archive, new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content, kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));
             longName = longLink = null;
             pax.Clear();
             return content + Padded(size);
@@ -174,6 +210,8 @@ public sealed class TarIndex
             {
                 windowStart = offset;
                 windowLength = (int)Math.Min(WindowSize, archive.Length - offset);
+                if (!archive.Holds(offset, windowLength))
+                    windowLength = TarHeader.BlockSize;
                 archive.ReadExactly(window.AsSpan(0, windowLength), offset);
             }
 
@@ -181,7 +219,7 @@ public sealed class TarIndex
         }
 
         ModuleException NotATar() =>
-            CompressionOf(window.AsSpan(0, windowLength)) is { } compression
+            Compression.Of(window.AsSpan(0, windowLength)) is { } compression
                 ? new ModuleException(ErrorCodes.Unsupported, $"{archive.Path} is compressed with {compression.Name}; blobs cannot be read at their offsets", $"decompress it first: {compression.Command}")
                 : new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} is not a tar archive", "give an archive made by this module, or by skopeo copy … oci-archive:FILE");
 
@@ -190,7 +228,7 @@ public sealed class TarIndex
                 ? archive.Length == 0
                     ? new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} is empty", "copy it again")
                     : NotATarShort()
-                : new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} is truncated at byte {archive.Length}: {what} (header at byte {offset})", "copy it again; sha256sum -c of the .sha256 file beside it tells whether a copy is whole");
+                : new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} is truncated at byte {archive.Length}: {what} (header at byte {offset})", archive.WhenTruncated);
 
         ModuleException NotATarShort()
         {
@@ -202,14 +240,14 @@ public sealed class TarIndex
         ModuleException Corrupt(long offset, string what) =>
             new(ErrorCodes.ArchiveCorrupt, $"{archive.Path} is damaged at byte {offset}: {what}", "copy it again; sha256sum -c of the .sha256 file beside it tells whether a copy is whole");
 
-        static TarEntryKind KindOf(byte type, string name) => type switch
+        static EntryKind KindOf(byte type, string name) => type switch
         {
             // V7 has no directories: a trailing slash makes one.
-            TarHeader.RegularFile or 0 or (byte)'7' => name.EndsWith('/') ? TarEntryKind.Directory : TarEntryKind.File,
-            TarHeader.Directory => TarEntryKind.Directory,
-            TarHeader.SymbolicLink => TarEntryKind.SymbolicLink,
-            TarHeader.HardLink => TarEntryKind.HardLink,
-            _ => TarEntryKind.Other,
+            TarHeader.RegularFile or 0 or (byte)'7' => name.EndsWith('/') ? EntryKind.Directory : EntryKind.File,
+            TarHeader.Directory => EntryKind.Directory,
+            TarHeader.SymbolicLink => EntryKind.SymbolicLink,
+            TarHeader.HardLink => EntryKind.HardLink,
+            _ => EntryKind.Other,
         };
 
         static string UntilNul(byte[] bytes)
@@ -230,13 +268,4 @@ public sealed class TarIndex
             name = name[2..];
         return name.Length > 1 ? name.TrimEnd('/') : name;
     }
-
-    // Told by the first bytes, never by the file's name: a .tar.gz of hauler is really zstd.
-    static (string Name, string Command)? CompressionOf(ReadOnlySpan<byte> start) =>
-        start.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]) ? ("gzip", "gunzip FILE")
-        : start.StartsWith((ReadOnlySpan<byte>)[0x28, 0xB5, 0x2F, 0xFD]) ? ("zstd", "zstd -d FILE")
-        : start.StartsWith((ReadOnlySpan<byte>)[0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0]) ? ("xz", "xz -d FILE")
-        : start.StartsWith("BZh"u8) ? ("bzip2", "bunzip2 FILE")
-        : start.StartsWith("PK\x03\x04"u8) ? ("zip", "unzip FILE")
-        : null;
 }

@@ -30,18 +30,20 @@ public abstract record Manifest(RawManifest Raw)
             ? new ImageIndex(raw, ReadDescriptors(raw, document, "manifests", MediaTypes.OciManifest)) { Subject = ReadSubject(raw, document) }
             : document["layers"] is JArray || document["config"] is JObject
                 ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig), ReadDescriptors(raw, document, "layers", MediaTypes.OciLayerGzip)) { Subject = ReadSubject(raw, document) }
-                : throw Invalid(raw, MediaTypes.IsSchema1(raw.MediaType) || (int?)document["schemaVersion"] == 1
+                : throw Invalid(raw, MediaTypes.IsSchema1(raw.MediaType) || IsVersion1(document)
                     ? "is a Docker schema 1 manifest, which registries no longer take"
                     : "is neither an image manifest nor an index");
     }
 
     /// <summary>The media type that a manifest document claims or, where it claims none, shows by its members; null for what is no manifest.</summary>
     public static string? MediaTypeOf(JObject document) =>
-        (string?)document["mediaType"]
-        ?? (document["manifests"] is JArray ? MediaTypes.OciIndex
-            : (int?)document["schemaVersion"] == 1 ? MediaTypes.DockerSchema1Signed
-            : document["config"] is JObject ? MediaTypes.OciManifest
-            : null);
+        document["mediaType"] is JValue { Value: string type } ? type
+        : document["manifests"] is JArray ? MediaTypes.OciIndex
+        : IsVersion1(document) ? MediaTypes.DockerSchema1Signed
+        : document["config"] is JObject ? MediaTypes.OciManifest
+        : null;
+
+    static bool IsVersion1(JObject document) => document["schemaVersion"] is JValue { Value: 1L };
 
     static JObject ParseObject(RawManifest raw)
     {

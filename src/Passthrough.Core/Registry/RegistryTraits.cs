@@ -20,6 +20,12 @@ public sealed record RegistryTraits
     /// </summary>
     public bool CollectsUntaggedChildren { get; init; }
 
+    /// <summary>
+    /// Whether a repository that is not there is refused like one that may not be read (401), also to an account that may make it. Then a refusal of a known
+    /// account is taken for absence; whether it may push is told when it does.
+    /// </summary>
+    public bool RefusesWhatIsMissing { get; init; }
+
     /// <summary>Whether the referrers API is served; otherwise the fallback tag is kept by the client.</summary>
     public bool? HasReferrersApi { get; init; }
 

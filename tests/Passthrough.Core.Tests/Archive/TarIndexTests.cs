@@ -54,7 +54,7 @@ public sealed class TarIndexTests : IDisposable
         var index = TarIndex.Read(archive);
 
         Assert.Equal(["blobs", "link", "file", "hard"], index.Entries.Select(entry => entry.Name));
-        Assert.Equal([TarEntryKind.Directory, TarEntryKind.SymbolicLink, TarEntryKind.File, TarEntryKind.HardLink], index.Entries.Select(entry => entry.Kind));
+        Assert.Equal([EntryKind.Directory, EntryKind.SymbolicLink, EntryKind.File, EntryKind.HardLink], index.Entries.Select(entry => entry.Kind));
         Assert.Equal("../" + new string('x', 150), index.Entries[1].LinkName);
         Assert.Null(index.FindFile("link"));
         Assert.Equal(3, index.FindFile("file")!.Value.Size);

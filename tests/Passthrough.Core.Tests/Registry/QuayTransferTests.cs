@@ -14,6 +14,7 @@ public sealed class QuayTransferTests : IAsyncLifetime
     const string Repository = "mirror/quay.io/ns/app";
 
     readonly MemoryRegistry source = new();
+    Credential? credential = new() { Username = "init", Password = "Init-Password-1" };
     QuayFake registry = null!;
 
     public async Task InitializeAsync() => registry = await QuayFake.Start();
@@ -42,6 +43,28 @@ public sealed class QuayTransferTests : IAsyncLifetime
             await stream.CopyToAsync(bytes);
             Assert.Equal(blob.Bytes, bytes.ToArray());
         }
+    }
+
+    [Fact]
+    public async Task A_robot_makes_the_repositories_that_it_pushes_and_is_told_where_it_may_not()
+    {
+        var image = ImageBuilder.MultiArch("app");
+        source.Add(image, "quay.io/ns/app:v1");
+        registry.AddOrganization("mirror");
+        registry.AddOrganization("other");
+        registry.AddRobot("mirror", "pusher", isCreator: true);
+        credential = new Credential { Username = "mirror+pusher", Password = registry.RobotToken("mirror+pusher") };
+
+        Assert.Equal(CopyStatus.Loaded, await LoadAsync(image, "v1"));
+        Assert.Equal(CopyStatus.Present, await LoadAsync(image, "v1"));
+        var refused = await Assert.ThrowsAsync<ModuleException>(() => LoadAsync(image, "v1", "other/app"));
+        Assert.Equal(401, refused.HttpStatus);
+
+        // Nobody, or a wrong secret, is no sign that something is missing.
+        credential = null;
+        await Assert.ThrowsAsync<ModuleException>(() => LoadAsync(image, "v2"));
+        credential = new Credential { Username = "mirror+pusher", Password = "wrong" };
+        await Assert.ThrowsAsync<ModuleException>(() => LoadAsync(image, "v2"));
     }
 
     [Fact]
@@ -74,20 +97,19 @@ public sealed class QuayTransferTests : IAsyncLifetime
         });
     }
 
-    async Task<CopyStatus> LoadAsync(BuiltImage image, string tag)
+    async Task<CopyStatus> LoadAsync(BuiltImage image, string tag, string repository = Repository)
     {
         using var store = Open();
-        var report = await new ImageCopier(source, store, new CopyOptions(), new TransferProgress()).CopyAsync([new CopyItem(Reference.Parse($"quay.io/ns/app:{tag}"), image.Manifest.Descriptor, Target(tag))], default);
+        var report = await new ImageCopier(source, store, new CopyOptions(), new TransferProgress()).CopyAsync([new CopyItem(Reference.Parse($"quay.io/ns/app:{tag}"), image.Manifest.Descriptor, Target(tag, repository))], default);
         var outcome = report.Outcomes.Single();
-        Assert.Null(outcome.Error);
-        return outcome.Status;
+        return outcome.Error is { } error ? throw error : outcome.Status;
     }
 
-    Reference Target(string tag) => Reference.Parse($"{registry.Name}/{Repository}:{tag}");
+    Reference Target(string tag, string repository = Repository) => Reference.Parse($"{registry.Name}/{repository}:{tag}");
 
     RegistryStore Open() => new(
         RegistryEndpoint.Parse(registry.Name, scheme: "http"),
         new ConnectionOptions { Retries = 0 },
-        new GivenCredential(registry.Name, new Credential { Username = "init", Password = "Init-Password-1" }),
+        new GivenCredential(registry.Name, credential),
         RegistryProducts.Get("quay").Traits);
 }

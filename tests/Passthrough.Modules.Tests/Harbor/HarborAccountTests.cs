@@ -166,6 +166,23 @@ public sealed class HarborAccountTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_account_that_pushes_leaves_no_old_one_behind_and_keeps_its_name_where_an_outage_is_allowed()
+    {
+        await stage.Auth();
+
+        Assert.Equal("robot$mirror+ocp-mirror-2", (string)(await stage.Auth(("rotate", "always")))["account"]!["username"]!);
+        var robot = Assert.Single(State.Robots);
+        Assert.Equal(robot.Secret, (string)stage.AuthConfig["password"]!);
+
+        var secret = robot.Secret;
+        await stage.Auth(("rotate", "always"), ("allow_outage", true));
+        Assert.Same(robot, Assert.Single(State.Robots));
+        Assert.NotEqual(secret, robot.Secret);
+        Assert.Equal(robot.Secret, (string)stage.AuthConfig["password"]!);
+        Assert.False((bool)(await stage.Auth())["changed"]!);
+    }
+
+    [Fact]
     public async Task An_account_that_ends_is_renewed_before_and_after()
     {
         await stage.Auth(PullOnly, ("expires_days", 90));

@@ -132,6 +132,32 @@ public sealed class HarborProjectTests : IAsyncLifetime
         Assert.Contains("user \"joe\" is no system administrator, and only they make projects", Message(await stage.Repo([.. asJoe, ("namespace", "other")])), StringComparison.Ordinal);
     }
 
+    /// <summary>A system administrator has no role in the projects of others and may manage them all the same.</summary>
+    [Fact]
+    public async Task The_system_administrator_manages_the_project_of_another()
+    {
+        stage.State.AddProject("mirror", stage.State.AddUser("joe", "Harbor12345"));
+
+        Assert.True((bool)(await stage.Repo(("visibility", "public")))["changed"]!);
+        Assert.True((bool)(await stage.Auth())["account"]!["created"]!);
+    }
+
+    [Fact]
+    public async Task Somebody_who_makes_it_at_the_same_time_is_no_fault()
+    {
+        stage.Server.Web.Around = async (context, answer) =>
+        {
+            if (context.Request is { Method: "POST", Path.Value: "/api/v2.0/projects" })
+                stage.State.AddProject("mirror").Metadata["public"] = "true";
+            await answer();
+        };
+
+        var answer = await stage.Repo(("visibility", "private"));
+
+        Assert.Equal(["create project mirror", "set public: false on project mirror"], answer["actions"]!.Select(action => (string)action!));
+        Assert.False(Project.IsPublic);
+    }
+
     [Fact]
     public async Task A_project_with_a_number_for_a_name_is_found()
     {

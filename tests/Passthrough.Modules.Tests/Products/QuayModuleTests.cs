@@ -105,7 +105,9 @@ public abstract class QuayModuleTests(string type, QuaySettings settings) : IAsy
         (await Run.Pull("mirror/quay.io/ns/app:v1", Run.DockerConfig)).MustSucceed();
         Assert.False((await Run.Push("other/ns/app:v1", Run.DockerConfig)).Succeeded);
         Assert.False((await Run.Push($"{User}/app:v1", Run.DockerConfig)).Succeeded);
-        Assert.Contains("v1", (await Run.Skopeo(Run.DockerConfig, "list-tags", "--tls-verify=false", $"docker://{Registry.Name}/mirror/quay.io/ns/app")).MustSucceed().Output, StringComparison.Ordinal);
+        Assert.Contains("\"v1\"", (await Run.Skopeo(Run.DockerConfig, "list-tags", "--tls-verify=false", $"docker://{Registry.Name}/mirror/quay.io/ns/app")).MustSucceed().Output, StringComparison.Ordinal);
+        (await Run.Skopeo(Run.DockerConfig, "delete", "--tls-verify=false", $"docker://{Registry.Name}/mirror/quay.io/ns/app:v1")).MustSucceed();
+        Assert.False((await Run.Pull("mirror/quay.io/ns/app:v1", Run.DockerConfig)).Succeeded);
     }
 
     [Fact]
@@ -518,6 +520,9 @@ public sealed class MirrorRegistryModuleTests() : QuayModuleTests("mirror-regist
         Assert.Contains((await Run.PredictAuth(("method", "user"))).Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
         Assert.Empty(Writes);
 
+        Registry.Settings.AnonymousAccess = false;
+        Assert.DoesNotContain((await Run.PredictAuth(("method", "user"))).MustChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
+        Registry.Settings.AnonymousAccess = true;
         Registry.Settings.UserCreation = false;
         Assert.DoesNotContain((await Run.PredictAuth()).Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
         Registry.Settings.UserCreation = true;

@@ -63,7 +63,13 @@ public sealed class AnsibleRunner(string folder)
         var environment = Environment(results);
         foreach (var (name, value) in settings.Environment)
             environment[name] = value;
-        var result = await Command.Run(Root?.Enter(command, settings.WorkingDirectory) ?? command, settings with { Environment = environment, Timeout = settings.Timeout ?? Timeout });
+        var result = await Command.Run(Root?.Enter(command, settings.WorkingDirectory) ?? command, settings with
+        {
+            // Inside a root, that is where Enter goes; outside there may be no such folder.
+            WorkingDirectory = Root is null ? settings.WorkingDirectory : null,
+            Environment = environment,
+            Timeout = settings.Timeout ?? Timeout,
+        });
         Collector?.Add(result.CommandLine, result.All);
         return new AnsibleRun(result, AnsibleRun.ReadTasks(results));
     }

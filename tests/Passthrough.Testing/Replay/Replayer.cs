@@ -98,19 +98,33 @@ public sealed partial class Replayer : IDisposable
     // Where a transcript does not show what was sent, or what was sent names something that our server made up, digests differ from the recorded ones.
     void Follow(RecordedExchange exchange, byte[]? body)
     {
-        if (exchange.Method == "PUT" && ManifestPath().IsMatch(exchange.Path) && body is not null && rules.Content(exchange.Body!) is null)
-            Substitutions.Learn(Digest(Encoding.UTF8.GetBytes(exchange.Body!)), Digest(body));
+        var told = exchange is { Method: "PUT", Status: 201 } ? exchange.ResponseHeader("Docker-Content-Digest") : null;
+        if (exchange.Method == "PUT" && ManifestPath().IsMatch(exchange.Path) && body is not null)
+        {
+            if (rules.Content(exchange.Body!) is null)
+                LearnDigest(Digest(Encoding.UTF8.GetBytes(exchange.Body!)), Digest(body));
+            if (told is not null)
+                LearnDigest(told, Digest(body));
+        }
+
         if (UploadPath().Match(exchange.Path) is not { Success: true } upload || exchange.Status is < 200 or > 299)
             return;
         if (!uploads.TryGetValue(upload.Groups[1].Value, out var received))
             uploads[upload.Groups[1].Value] = received = new MemoryStream();
         received.Write(body ?? []);
-        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } parameter && Core.Oci.Digest.TryParse(Uri.UnescapeDataString(parameter.Groups[1].Value), out var digest) && Substitutions.Find(digest.ToString()) is null)
-        {
-            var actual = digest.OfSameAlgorithm(received.ToArray());
-            Substitutions.Learn(digest.ToString(), actual.ToString());
-            Substitutions.Learn(Uri.EscapeDataString(digest.ToString()), Uri.EscapeDataString(actual.ToString()));
-        }
+        if (exchange.Method == "PUT" && DigestParameter().Match(exchange.Query) is { Success: true } parameter && Core.Oci.Digest.TryParse(Uri.UnescapeDataString(parameter.Groups[1].Value), out var wanted))
+            LearnDigest(wanted.ToString(), wanted.OfSameAlgorithm(received.ToArray()).ToString());
+        if (told is not null)
+            LearnDigest(told, Digest(received.ToArray()));
+    }
+
+    // What is known stands: the same content has one digest. In a query it may be encoded.
+    void LearnDigest(string recorded, string actual)
+    {
+        if (Substitutions.Find(recorded) is not null)
+            return;
+        Substitutions.Learn(recorded, actual);
+        Substitutions.Learn(Uri.EscapeDataString(recorded), Uri.EscapeDataString(actual));
     }
 
     HttpRequestMessage Request(RecordedExchange exchange, byte[]? body)

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Passthrough.Testing.Replay;
@@ -12,31 +13,29 @@ public sealed partial class Substitutions
     const int MinLength = 8;
 
     readonly Dictionary<string, string> actual = new(StringComparer.Ordinal);
-    readonly List<string> inOrder = [];
-    Regex? all;
+    readonly List<string> byAge = [];
+    readonly SortedSet<string> longestFirst = new(Comparer<string>.Create((one, other) => other.Length != one.Length ? other.Length - one.Length : string.CompareOrdinal(one, other)));
 
     /// <summary>Remembers a pair; the last one for a recorded value holds. Short values are not remembered, unless a transcript names them <c>&lt;jwt1&gt;</c>.</summary>
     public void Learn(string recorded, string actualValue)
     {
         if ((recorded.Length < MinLength && !recorded.StartsWith('<')) || (recorded == actualValue && !actual.ContainsKey(recorded)))
             return;
-        if (!actual.ContainsKey(recorded))
-            all = null;
-        inOrder.Remove(recorded);
-        inOrder.Add(recorded);
+        byAge.Remove(recorded);
+        byAge.Add(recorded);
+        longestFirst.Add(recorded);
         actual[recorded] = actualValue;
     }
 
     /// <summary>Forgets what begins so: names that a transcript gives anew in each part.</summary>
     public void Forget(string beginning)
     {
-        foreach (var recorded in inOrder.Where(known => known.StartsWith(beginning, StringComparison.Ordinal)).ToList())
+        foreach (var recorded in byAge.Where(known => known.StartsWith(beginning, StringComparison.Ordinal)).ToList())
         {
-            inOrder.Remove(recorded);
+            byAge.Remove(recorded);
+            longestFirst.Remove(recorded);
             actual.Remove(recorded);
         }
-
-        all = null;
     }
 
     /// <summary>What stands for a recorded value, also for one that the transcript cuts (<c>eyJhbGciOiJS…</c>): the newest that begins so. Null where nothing does.</summary>
@@ -45,17 +44,36 @@ public sealed partial class Substitutions
         if (actual.TryGetValue(recorded, out var value))
             return value;
         var beginning = recorded.EndsWith('…') ? recorded[..^1] : null;
-        return beginning is null ? null : inOrder.FindLast(known => known.StartsWith(beginning, StringComparison.Ordinal)) is { } found ? actual[found] : null;
+        return beginning is null ? null : byAge.FindLast(known => known.StartsWith(beginning, StringComparison.Ordinal)) is { } found ? actual[found] : null;
     }
 
     /// <summary>The text as it must be for our server.</summary>
     public string Apply(string text)
     {
-        if (actual.Count == 0 || text.Length < MinLength)
-            return text;
-        all ??= new Regex(string.Join('|', actual.Keys.OrderByDescending(key => key.Length).Select(Regex.Escape)), RegexOptions.CultureInvariant, TimeSpan.FromSeconds(10));
-        text = all.Replace(text, found => actual[found.Value]);
-        return CutValue().Replace(text, cut => Find(cut.Value) ?? cut.Value);
+        // Where two values overlap, the longer one is meant; what was put in is not looked at again.
+        var places = new SortedDictionary<int, string>();
+        foreach (var recorded in longestFirst)
+        {
+            for (var at = text.IndexOf(recorded, StringComparison.Ordinal); at >= 0; at = text.IndexOf(recorded, at + recorded.Length, StringComparison.Ordinal))
+            {
+                if (!places.Any(place => place.Key < at + recorded.Length && at < place.Key + place.Value.Length))
+                    places[at] = recorded;
+            }
+        }
+
+        if (places.Count > 0)
+        {
+            var (changed, done) = (new StringBuilder(), 0);
+            foreach (var (at, recorded) in places)
+            {
+                changed.Append(text, done, at - done).Append(actual[recorded]);
+                done = at + recorded.Length;
+            }
+
+            text = changed.Append(text, done, text.Length - done).ToString();
+        }
+
+        return text.Contains('…', StringComparison.Ordinal) ? CutValue().Replace(text, cut => Find(cut.Value) ?? cut.Value) : text;
     }
 
     [GeneratedRegex(@"[A-Za-z0-9.+/=_-]{6,}…")]

@@ -246,10 +246,9 @@ sealed class TheWholeWay : IAsyncDisposable
         var second = await Play(Playbook.Push);
         var sentAgain = Uploads(await Mirror.Requests(mark));
         var resent = SizeOf(arrived.Intersect(sentAgain));
-        DemoFailure.Unless(resent == 0, $"{Screen.Bytes(resent)} that had arrived were sent again");
-        DemoFailure.Unless(SizeOf(sentAgain) + arrivedBytes == Unique, "what the two runs uploaded is not what the images hold");
+        DemoFailure.Unless(SizeOf(arrived.Union(sentAgain)) == Unique, "what the two runs uploaded is not what the images hold");
         screen.Fact($"the second run uploads {sentAgain.Count} blobs ({Screen.Bytes(SizeOf(sentAgain))})");
-        screen.Fact($"bytes resent after the kill: {resent.ToString(CultureInfo.InvariantCulture)} of complete blobs, {Screen.Bytes(cut)} of those that were cut");
+        screen.Fact($"bytes resent after the kill: {Screen.Bytes(resent)} of complete blobs (shared ones that the second run needs in another repository first), {Screen.Bytes(cut)} of those that were cut");
         await Play(Playbook.Validate, details: false);
     }
 

@@ -2,7 +2,6 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
 using Passthrough.Testing;
 using Passthrough.Testing.Ansible;
-using Passthrough.Testing.Processes;
 
 namespace Passthrough.Integration.Tests;
 

@@ -1,8 +1,5 @@
-using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
-using Passthrough.Core.Text;
 using Passthrough.Testing;
-using Passthrough.Testing.Ansible;
 
 namespace Passthrough.Integration.Tests;
 

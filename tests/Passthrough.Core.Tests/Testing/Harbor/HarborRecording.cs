@@ -33,7 +33,7 @@ sealed partial class HarborRecording
     public static async Task<ReplayReport> ReplayAsync(HarborVersion version, IReadOnlyList<RecordedExchange> exchanges, string host)
     {
         var time = new ManualTime(new DateTimeOffset(2026, 11, 22, 12, 25, 0, TimeSpan.Zero));
-        await using var server = await HarborServer.Start(new HarborSettings { Version = version, IsBehindProxy = version == HarborVersion.V2_15_2, LoginLock = TimeSpan.Zero, Time = time });
+        await using var server = await HarborServer.Start(new HarborSettings { Version = version, IsBehindProxy = version == HarborVersion.V2_15_2, LoginLock = TimeSpan.Zero, Time = time, ExternalAddress = $"http://{host}" });
         var recording = new HarborRecording(server, time);
         using var replayer = new Replayer(server.Address, recording.Rules(version) with { Host = host, Scheme = version == HarborVersion.V2_9_5 ? "http" : "https" });
         return await replayer.RunAsync(exchanges);
@@ -41,7 +41,7 @@ sealed partial class HarborRecording
 
     ReplayRules Rules(HarborVersion version) => new()
     {
-        InventedKeys = new HashSet<string>(StringComparer.Ordinal) { "id", "secret", "token", "issued_at", "expires_at", "error", "storage", "pull_count", "owner_name" },
+        InventedKeys = new HashSet<string>(StringComparer.Ordinal) { "id", "secret", "token", "issued_at", "expires_at", "error", "storage", "pull_count" },
         UnorderedKeys = new HashSet<string>(StringComparer.Ordinal) { "access", "permissions" },
         InventedText = NumberedPath(),
         LeftOut = version == HarborVersion.V2_9_5 ? LeftOutOld : LeftOut,

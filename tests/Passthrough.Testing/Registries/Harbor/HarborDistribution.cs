@@ -101,13 +101,13 @@ sealed partial class HarborDistribution(HarborServer server, HarborState state)
     }
 
     internal bool Allows(HarborCall call, HarborProject project, string action) =>
-        call.Who.Claims is { } claims ? HarborTokens.Allows(claims, project, action) : state.May(call.Who, project, "repository", action);
+        call.Who.Claims is { } claims ? state.MayWith(claims, project, action) : state.May(call.Who, project, "repository", action);
 
     // Without credentials the way to the token service is shown; with wrong ones, and with a token that is not enough, Basic is asked for.
-    static HarborAnswer Challenge(HarborCall call, string words, string? scope) =>
+    HarborAnswer Challenge(HarborCall call, string words, string? scope) =>
         HarborAnswer.Error(401, "UNAUTHORIZED", $"{words}: {words}").With(
             "Www-Authenticate",
-            call.HasAuthorization ? "Basic realm=\"harbor\"" : $"Bearer realm=\"{call.External}/service/token\",service=\"harbor-registry\"{(scope is null ? "" : $",scope=\"{scope}\"")}");
+            call.HasAuthorization ? "Basic realm=\"harbor\"" : $"Bearer realm=\"{server.TokenServer(call)}/service/token\",service=\"harbor-registry\"{(scope is null ? "" : $",scope=\"{scope}\"")}");
 
     HarborAnswer Catalog(HarborCall call)
     {

@@ -152,7 +152,8 @@ sealed class HarborProjects(HarborState state)
 
     JObject ProjectJson(HarborCall call, HarborProject project)
     {
-        JArray? roles = call.Who.User is { } user && (user.IsAdmin || project.Members.ContainsKey(user.Id)) ? [user.IsAdmin ? 1 : project.Members[user.Id]] : null;
+        // A system administrator has none where nobody gave him one.
+        JArray? roles = call.Who.User is { } user && project.Members.TryGetValue(user.Id, out var role) ? [role] : null;
         var json = new JObject
         {
             ["creation_time"] = HarborText.Time(project.Created),

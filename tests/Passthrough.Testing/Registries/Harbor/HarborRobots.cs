@@ -43,7 +43,8 @@ sealed class HarborRobots(HarborState state, HarborVersion version)
     {
         if (!who.IsKnown)
             throw new HarborRefusal(HarborAnswer.Unauthorized());
-        if (projectId == 0 ? !state.MayOnServer(who, "robot", action) : state.Projects.Find(project => project.Id == projectId) is { } project && !state.May(who, project, "robot", action))
+        // Robots have managed robots since 2.12.
+        if ((!IsStrict && who.Robot is not null) || (projectId == 0 ? !state.MayOnServer(who, "robot", action) : state.Projects.Find(project => project.Id == projectId) is { } project && !state.May(who, project, "robot", action)))
             throw new HarborRefusal(HarborAnswer.Forbidden(projectId == 0 ? who.Name : "forbidden"));
     }
 

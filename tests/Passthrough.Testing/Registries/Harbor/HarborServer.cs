@@ -35,6 +35,9 @@ public sealed class HarborServer : IAsyncDisposable
 
     public HarborVersion Version => settings.Version;
 
+    /// <summary>Where clients are sent for a token.</summary>
+    internal string TokenServer(HarborCall call) => Version == HarborVersion.V2_9_5 ? settings.ExternalAddress ?? Address.GetLeftPart(UriPartial.Authority) : call.External;
+
     internal bool IsBehindProxy => settings.IsBehindProxy;
 
     /// <summary>The web server; remembers requests.</summary>

@@ -16,6 +16,9 @@ public sealed record HarborSettings
     /// <summary>For how long a user is locked, and the answer held back, after a wrong password.</summary>
     public TimeSpan LoginLock { get; init; } = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>What the administrator configured as the server's address; 2.9 sends clients there for tokens, whatever name they used. Null for where it listens.</summary>
+    public string? ExternalAddress { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 

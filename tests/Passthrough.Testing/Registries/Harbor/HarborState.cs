@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Testing.Registries.Harbor;
 
@@ -165,6 +166,16 @@ public sealed class HarborState
             access.Resource == resource && (access.Action == action
                 // On project level who may push may pull as well (src/common/security/robot/context.go).
                 || (robot.IsProjectLevel && (resource, action, access.Action) == ("repository", "pull", "push"))));
+    }
+
+    /// <summary>Whether a token allows something in a project: of its scopes only the project counts, and of several for one the last.</summary>
+    internal bool MayWith(JObject claims, HarborProject project, string action)
+    {
+        // A project that was made after the token is another one, give or take a minute; of old nobody looked.
+        if (settings.Version != HarborVersion.V2_9_5 && (long)claims["iat"]! < (project.Created - TimeSpan.FromSeconds(60)).ToUnixTimeSeconds())
+            return false;
+        var entry = (claims["access"] as JArray ?? []).OfType<JObject>().LastOrDefault(entry => ((string)entry["name"]!).Split('/')[0] == project.Name);
+        return entry?["actions"] is JArray actions && actions.Any(allowed => (string)allowed! == action);
     }
 
     /// <summary>Whether somebody may do something on the server as a whole.</summary>

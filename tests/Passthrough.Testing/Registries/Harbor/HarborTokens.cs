@@ -81,14 +81,4 @@ sealed class HarborTokens(HarborState state)
             return null;
         }
     }
-
-    /// <summary>Whether a token allows something in a project: of its scopes only the project counts, and of several for one the last.</summary>
-    public static bool Allows(JObject claims, HarborProject project, string action)
-    {
-        // A project that was made after the token is another one, give or take a minute.
-        if ((long)claims["iat"]! < (project.Created - TimeSpan.FromSeconds(60)).ToUnixTimeSeconds())
-            return false;
-        var entry = (claims["access"] as JArray ?? []).OfType<JObject>().LastOrDefault(entry => ((string)entry["name"]!).Split('/')[0] == project.Name);
-        return entry?["actions"] is JArray actions && actions.Any(allowed => (string)allowed! == action);
-    }
 }

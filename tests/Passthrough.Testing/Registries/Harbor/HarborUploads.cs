@@ -61,7 +61,7 @@ sealed partial class HarborUploads(HarborServer server, HarborState state)
     }
 
     bool MayRead(HarborCall call, string from) =>
-        state.Project(from.Split('/')[0]) is { } project && (call.Who.Claims is { } claims ? HarborTokens.Allows(claims, project, "pull") : state.May(call.Who, project, "repository", "pull"));
+        state.Project(from.Split('/')[0]) is { } project && (call.Who.Claims is { } claims ? state.MayWith(claims, project, "pull") : state.May(call.Who, project, "repository", "pull"));
 
     HarborAnswer Finish(HarborCall call, HarborProject project, MemoryUpload upload)
     {

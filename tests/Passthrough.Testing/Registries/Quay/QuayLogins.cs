@@ -12,11 +12,19 @@ public sealed partial class QuayFake
     public void AddUser(string name, string password) => database.AddUser(name, password, $"{name}@example.com");
 
     /// <summary>Makes a robot of an organization, as one of its owners does.</summary>
-    public void AddRobot(string organization, string name, string description = "")
+    /// <param name="isCreator">Puts it into a team whose members may make repositories.</param>
+    public void AddRobot(string organization, string name, string description = "", bool isCreator = false)
     {
         var robot = new QuayRobot(organization, name, Clock.GetUtcNow()) { Description = description };
         database.Robots[robot.Name] = robot;
+        if (!isCreator)
+            return;
+        var team = database.Organizations[organization].Teams["creators"] = new QuayTeam("creators") { Role = "creator" };
+        team.Members.Add(robot.Name);
     }
+
+    /// <summary>Makes an organization of the first user.</summary>
+    public void AddOrganization(string name) => database.AddOrganization(name, $"{name}@example.com", Settings.User);
 
     /// <summary>A robot's secret, by its full name; null where there is no such robot.</summary>
     public string? RobotToken(string robot) => database.Robots.GetValueOrDefault(robot)?.Token;

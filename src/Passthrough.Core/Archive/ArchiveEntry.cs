@@ -1,14 +1,14 @@
 namespace Passthrough.Core.Archive;
 
-/// <summary>One member of a tar.</summary>
+/// <summary>One member of a tar, or one file of a folder.</summary>
 /// <param name="Name">Without a leading <c>./</c>, doubled and trailing slashes. Only ever a key: nothing is extracted.</param>
 /// <param name="Kind">What it is.</param>
 /// <param name="Size">Bytes of content; 0 for everything but files.</param>
-/// <param name="Offset">Where the content begins in the archive.</param>
+/// <param name="Offset">Where the content begins in the archive; 0 in a folder.</param>
 /// <param name="LinkName">The target of a link, as it stands; empty for everything else.</param>
-public readonly record struct TarEntry(string Name, TarEntryKind Kind, long Size, long Offset, string LinkName);
+public readonly record struct ArchiveEntry(string Name, EntryKind Kind, long Size, long Offset, string LinkName);
 
-public enum TarEntryKind
+public enum EntryKind
 {
     File,
     Directory,
