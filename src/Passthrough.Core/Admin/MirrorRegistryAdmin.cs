@@ -15,6 +15,7 @@ public static class MirrorRegistryAdmin
         Editions = [QuayAdmin.Describe("mirror-registry", isMirrorRegistry: true, features: null), MirrorRegistryGoAdmin.Edition],
         Administer = async (connection, cancellation) =>
             await IsGoAsync(connection, cancellation) ? new MirrorRegistryGoAdmin(connection) : await QuayAdmin.ConnectAsync(connection, isMirrorRegistry: true, cancellation),
+        AskFirstUser = async (connection, cancellation) => await IsGoAsync(connection, cancellation) ? "admin" : "init",
         AskTraits = async (connection, cancellation) => await IsGoAsync(connection, cancellation) ? MirrorRegistryGoAdmin.OwnTraits : QuayAdmin.OwnTraits,
     };
 

@@ -36,7 +36,7 @@ sealed class MirrorRepoModule : IAnsibleModule
 
     public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
     {
-        var (connection, arguments) = (RegistryConnection.From(context), context.Arguments);
+        var (connection, arguments) = (await RegistryConnection.FromAsync(context, cancellation), context.Arguments);
         var traits = connection.Product.Traits;
         var naming = new MirrorNaming(connection.Endpoint, arguments.RequiredText("namespace"), arguments.RequiredText("mirror_path_template"), traits);
         var repositories = arguments.List("repositories").Select(Reference.Parse).ToList();

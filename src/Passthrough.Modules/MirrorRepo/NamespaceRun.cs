@@ -179,7 +179,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         }
     }
 
-    /// <summary>What the registry will tell after the changes: a new one is private, without limit, its tags can be pushed again.</summary>
+    /// <summary>What the registry will tell after the changes: a new one is private.</summary>
     static NamespaceState WithWish(RegistryCapabilities capabilities, NamespaceState before, NamespaceWish wish)
     {
         var isNew = before.Exists != true;
@@ -188,7 +188,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
             Exists = true,
             IsPublic = wish.IsPublic ?? (isNew && capabilities.Visibility.IsThere ? false : before.IsPublic),
             QuotaBytes = wish.QuotaBytes ?? before.QuotaBytes,
-            HasImmutableTags = wish.HasImmutableTags ?? (isNew && capabilities.Immutability.IsThere ? false : before.HasImmutableTags),
+            HasImmutableTags = wish.HasImmutableTags ?? before.HasImmutableTags,
             Description = wish.Description ?? before.Description,
             HoldsImages = isNew ? false : before.HoldsImages,
         };

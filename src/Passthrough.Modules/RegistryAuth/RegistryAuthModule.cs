@@ -38,9 +38,9 @@ sealed class RegistryAuthModule : IAnsibleModule
         RequiredOneOf = [["dest_dir", "auth_config_path", "docker_config_path"]],
     };
 
-    public Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
+    public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
     {
-        var run = new AccountRun(context, RegistryConnection.From(context));
-        return context.Arguments.Text("state") == "absent" ? run.RemoveAsync(cancellation) : run.SetUpAsync(cancellation);
+        var run = new AccountRun(context, await RegistryConnection.FromAsync(context, cancellation));
+        return context.Arguments.Text("state") == "absent" ? await run.RemoveAsync(cancellation) : await run.SetUpAsync(cancellation);
     }
 }

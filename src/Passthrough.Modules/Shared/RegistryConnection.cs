@@ -41,8 +41,25 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>The same without a required host, for modules that also work without a registry.</summary>
     public static ImmutableArray<Argument> OptionalArguments { get; } = [.. Arguments.Select(argument => argument with { Required = false })];
 
+    /// <summary>The same for modules that manage: a password without a user name is that of the installation's first user, on products where that can be asked.</summary>
+    /// <exception cref="ModuleException">A value cannot be used, or nobody answers who was to be asked.</exception>
+    public static async Task<RegistryConnection> FromAsync(ModuleContext context, CancellationToken cancellation)
+    {
+        var product = RegistryProducts.Get(context.Arguments.RequiredText("registry_type"));
+        if (product.AskFirstUser is not { } ask || Filled(context.Arguments, "password") is not { } password || Filled(context.Arguments, "username") is not null || Filled(context.Arguments, "token") is not null)
+            return From(context);
+        context.Secrets.Add(password);
+        var connection = From(context, new Credential { Password = password });
+        using var administration = connection.OpenAdmin(context, credential: null);
+        var user = await ask(administration, cancellation);
+        context.Secrets.AddCredential(user, password);
+        return From(context, new Credential { Username = user, Password = password });
+    }
+
     /// <exception cref="ModuleException">A value cannot be used.</exception>
-    public static RegistryConnection From(ModuleContext context)
+    public static RegistryConnection From(ModuleContext context) => From(context, ReadCredential(context));
+
+    static RegistryConnection From(ModuleContext context, Credential? credential)
     {
         var arguments = context.Arguments;
         var endpoint = RegistryEndpoint.Parse(

@@ -182,6 +182,8 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
         Assert.Equal(["distribution-pull-auth-config.json", "distribution-pull-docker-config.json"], Directory.GetFiles(Out).Select(Path.GetFileName).Order());
         Assert.Empty(await registry.Writes(mark));
         Assert.Equal("other", (string)answer["account"]!["username"]!);
+        // It can push, too, and that is said.
+        Assert.Equal("access is pull alone, but the distribution registry lets every account of its htpasswd file push: put a proxy before it that allows GET and HEAD only, and give the cluster that", (string)Assert.Single(answer["warnings"]!)!);
     }
 
     [Fact]
@@ -254,6 +256,11 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"folder {Path.Combine(file, "icsp")} cannot be made: {file} is a file", await Run(more: [("dest_dir", Path.Combine(file, "icsp"))])),
             ($"{helpers} has pass in credHelpers for {registry.Name}", await Run(more: [("docker_config_path", helpers)])),
             ("one of the following is required: dest_dir, auth_config_path, docker_config_path", await Run(more: [("dest_dir", null)])),
+            ("method: robot: the distribution registry has no way to make accounts over the network", await Run(more: [("method", "robot")])),
+            ("rotate: always: the account was given and not made here", await Run(more: [("rotate", "always")])),
+            ("secret: the distribution registry cannot change a password over the network", await Run(more: [("secret", "My0wnS3cret")])),
+            ("expires_days: accounts of the distribution registry do not expire", await Run(more: [("expires_days", 30)])),
+            ("access is empty", await Run(more: [("access", new JArray())])),
             ($"for {registry.Name} there is a token and no password", await RunWithout(("token", "abcdef"))),
             ("value of access must be one or more of: pull, push, delete. Got no match for: pusk; did you mean push?", await Run(more: [("access", new JArray("pusk"))])),
         ];
