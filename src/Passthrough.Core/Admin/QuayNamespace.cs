@@ -33,14 +33,16 @@ public sealed partial class QuayAdmin
         }
 
         var repositories = await ListRepositoriesAsync(name, cancellation);
-        var quota = wish.QuotaBytes is null || !Capabilities.Quota.IsThere ? null : ReadQuota((await GetAsync($"{path}/quota", $"read the quota of organization {name}")).Array());
+        var limits = Capabilities.Quota.IsThere ? await GetAsync($"{path}/quota", $"read the quota of organization {name}") : null;
+        // A token may not be allowed to look, which is no matter where nothing is asked for.
+        var quota = limits is null || (limits.Status == HttpStatusCode.Forbidden && wish.QuotaBytes is null) ? null : ReadQuota(limits.Array());
         return new Organization(name, Exists: true)
         {
             MayLook = true,
             Repositories = repositories,
             PrunePolicies = features.Contains("AUTO_PRUNE") ? Ids((await GetAsync($"{path}/autoprunepolicy/", $"read the pruning policies of organization {name}")).Object()["policies"], "uuid") : [],
             Quota = quota,
-            QuotaBytes = wish.QuotaBytes is null ? null : quota?.Bytes ?? 0,
+            QuotaBytes = limits is { IsSuccess: true } ? quota?.Bytes ?? 0 : null,
             // Where there are none yet, nothing is otherwise than it is wished.
             IsPublic = repositories is { Count: 0 } ? wish.IsPublic ?? false : repositories?.Any(repository => repository.IsPublic),
             HoldsImages = repositories is null ? null : await HoldImagesAsync(name, repositories, cancellation),

@@ -22,7 +22,7 @@ static class LoadedState
         // What is wrong with its path is known before anything is sent, too.
         record?.With(plan.Delivered(_ => true)).Write(run.RecordPath!, checkMode: true);
 
-        using var store = connection.OpenStore();
+        using var store = await connection.OpenStoreAsync(cancellation);
         var report = await plan.CopyAsync(run, context.CheckMode ? new ReadOnlyTarget(store) : store, run.ContinueOnError, cancellation);
         foreach (var outcome in report.Outcomes.Where(IsChange))
             context.Actions.Add($"load {outcome.Item.Source} as {outcome.Item.Target}");

@@ -55,7 +55,7 @@ static class VerifiedState
 
         if (connection is not null)
         {
-            using var store = connection.OpenStore();
+            using var store = await connection.OpenStoreAsync(cancellation);
             var deep = run.Context.Arguments.Flag("deep");
             var found = await new RegistryVerifier(store, run.Concurrency, deep, run.Context.Progress).VerifyAsync(expected, cancellation);
             foreach (var image in found)

@@ -81,10 +81,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     public static ICredentialSource CredentialsFor(RegistryEndpoint endpoint, ModuleContext context) =>
         new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context));
 
-    /// <summary>Connects; the caller disposes of it.</summary>
-    public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
-
-    /// <summary>The same for transfers: knows which edition of its product the server is, which it may have to ask.</summary>
+    /// <summary>Connects for a transfer; the caller disposes of it. Knows which edition of its product the server is, which it may have to ask.</summary>
     public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
     {
         using var administration = new AdminConnection(Endpoint, Options, credential: null, Product.Traits);

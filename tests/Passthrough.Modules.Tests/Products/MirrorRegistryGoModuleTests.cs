@@ -42,6 +42,29 @@ public sealed class MirrorRegistryGoModuleTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task What_is_loaded_stays_though_it_forgets_what_has_no_tag()
+    {
+        (await run.Auth()).MustChange();
+        registry.Before = call =>
+        {
+            // More than a round of its collection between any two manifests.
+            if (call.Method == "PUT" && call.Path.Contains("/manifests/", StringComparison.Ordinal))
+                registry.Clock.Advance(TimeSpan.FromSeconds(35));
+            return null;
+        };
+
+        (await run.Archive("loaded", run.DockerConfig)).MustChange();
+
+        registry.Before = null;
+        registry.Clock.Advance(TimeSpan.FromHours(2));
+        (await run.Archive("verified", run.DockerConfig, ("deep", true))).MustNotChange();
+        registry.ClearRequests();
+        (await run.Archive("loaded", run.DockerConfig)).MustNotChange();
+        Assert.Empty(registry.Writes);
+        Assert.Contains("\"Tags\": [\n        \"1.0\"\n    ]", (await run.Skopeo(run.DockerConfig, "list-tags", "--tls-verify=false", $"docker://{registry.Name}/mirror/quay.io/team/app")).MustSucceed().Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_it_cannot_do_it_says()
     {
         (await run.Auth(("method", "robot"))).MustFail("method: robot: mirror-registry (Go) has only the user that its installation made", "use method: user");

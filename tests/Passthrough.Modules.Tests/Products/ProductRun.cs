@@ -2,6 +2,7 @@ using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Text;
+using Passthrough.Modules.ImageArchive;
 using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
 using Passthrough.Testing;
@@ -36,6 +37,15 @@ sealed class ProductRun(string type, FakeServer registry, string? user, string? 
     public Task<JObject> PredictAuth(params (string Name, JToken? Value)[] more) => Run(new RegistryAuthModule(), more, WithFiles, check: true);
 
     public Task<JObject> PredictRepo(params (string Name, JToken? Value)[] more) => Run(new MirrorRepoModule(), more, check: true);
+
+    /// <summary>Loads an archive with one image of two platforms, or looks at it, as whoever stands in a docker config.</summary>
+    public Task<JObject> Archive(string state, string dockerConfig, params (string Name, JToken? Value)[] more)
+    {
+        var archive = folder["set.tar"];
+        if (!File.Exists(archive))
+            OciLayout.WriteTar(archive, new Dictionary<string, BuiltImage> { ["quay.io/team/app:1.0"] = ImageBuilder.MultiArch("app") });
+        return Run(new ImageArchiveModule(), [("state", state), ("path", archive), ("authfile", dockerConfig), .. more], isGiven: false);
+    }
 
     /// <summary>A run that is killed as soon as the server has done something.</summary>
     public async Task<JObject> AuthKilledAt(Func<FakeCall, FakeAnswer, bool> moment)
@@ -75,7 +85,7 @@ sealed class ProductRun(string type, FakeServer registry, string? user, string? 
 
     static readonly Action<JObject, ProductRun> WithFiles = (parameters, run) => parameters["dest_dir"] ??= run.Out;
 
-    async Task<JObject> Run(IAnsibleModule module, (string Name, JToken? Value)[] more, Action<JObject, ProductRun>? prepare = null, bool check = false, CancellationToken cancellation = default)
+    async Task<JObject> Run(IAnsibleModule module, (string Name, JToken? Value)[] more, Action<JObject, ProductRun>? prepare = null, bool check = false, bool isGiven = true, CancellationToken cancellation = default)
     {
         var parameters = new JObject
         {
@@ -91,7 +101,7 @@ sealed class ProductRun(string type, FakeServer registry, string? user, string? 
         foreach (var (name, value) in Always.Select(pair => (pair.Key, pair.Value)).Concat(more))
             parameters[name] = value;
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (user is not null && !parameters.ContainsKey("token"))
+        if (isGiven && user is not null && !parameters.ContainsKey("token"))
             (environment["REGISTRY_USERNAME"], environment["REGISTRY_PASSWORD"]) = (user, password!);
         return await ModuleRunner.RunAsync(module, parameters, check, diff: true, environment, cancellation);
     }

@@ -111,6 +111,21 @@ public abstract class QuayModuleTests(string type, QuaySettings settings) : IAsy
     }
 
     [Fact]
+    public async Task What_was_set_up_is_loaded_once_and_found_whole_by_the_cluster()
+    {
+        (await Run.Auth()).MustChange();
+        (await Run.Repo()).MustNotChange();
+        (await Run.Auth(("access", new JArray("pull")))).MustChange();
+
+        (await Run.Archive("loaded", Run.DockerConfig)).MustChange();
+        Registry.ClearRequests();
+        (await Run.Archive("loaded", Run.DockerConfig)).MustNotChange();
+        Assert.Empty(Writes);
+        (await Run.Archive("verified", Run.PullDockerConfig, ("deep", true))).MustNotChange();
+        (await Run.Archive("loaded", Run.PullDockerConfig, ("namespace", "mirror/second"))).MustFail("mirror+ocp-pull");
+    }
+
+    [Fact]
     public async Task The_account_of_the_cluster_pulls_what_is_there_and_what_comes_later()
     {
         await Api("POST", "/api/v1/organization/", new JObject { ["name"] = "mirror" });

@@ -50,12 +50,12 @@ public sealed class RegistryConnectionTests
     }
 
     [Fact]
-    public void Files_that_a_template_left_empty_are_none()
+    public async Task Files_that_a_template_left_empty_are_none()
     {
-        var connection = RegistryConnection.From(Context(("ca_path", ""), ("client_cert", ""), ("client_key", ""), ("token", "")));
+        var connection = RegistryConnection.From(Context(("registry_type", "distribution"), ("ca_path", ""), ("client_cert", ""), ("client_key", ""), ("token", "")));
 
         Assert.Equal((null, null, null), (connection.Options.CaPath, connection.Options.ClientCertificate, connection.Options.ClientKey));
-        connection.OpenStore().Dispose();
+        (await connection.OpenStoreAsync(default)).Dispose();
         using var folder = new TestFolder("connection");
         var authfile = folder.Write("auth.json", "{}");
         Assert.Null(RegistryConnection.From(Context(("authfile", authfile), ("username", ""))).Credentials.Find("registry.example.com", "a"));
