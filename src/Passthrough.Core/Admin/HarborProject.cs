@@ -30,7 +30,7 @@ sealed class HarborProject(HarborApi api)
     {
         var answer = await GetAsync(wish.Name, mayBeKnown: true, cancellation);
         if (answer.Status == HttpStatusCode.NotFound)
-            return new HarborProjectState(wish.Name, Exists: false, []) { QuotaBytes = 0 };
+            return new HarborProjectState(wish.Name, Exists: false, []) { QuotaBytes = wish.QuotaBytes is null ? null : 0, HasImmutableTags = wish.HasImmutableTags is null ? null : false };
         // A robot may not look at its own project.
         if (answer.Status == HttpStatusCode.Forbidden)
             return new HarborProjectState(wish.Name, Exists: true, [])

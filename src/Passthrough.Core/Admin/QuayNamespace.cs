@@ -19,6 +19,7 @@ public sealed partial class QuayAdmin
             {
                 Obstacle = user.IsSuccess ? new ModuleException(ErrorCodes.Collision, $"{name} on {Authority} is the account of a user, so no organization can have this name", "choose another namespace") : null,
                 MayLook = true,
+                QuotaBytes = Capabilities.Quota.IsThere ? 0 : null,
             };
         }
 
