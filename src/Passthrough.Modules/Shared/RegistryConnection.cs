@@ -66,10 +66,9 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             arguments.Text("registry_host") ?? throw new ModuleException(ErrorCodes.InvalidArgument, "registry_host is missing", "name the registry, like registry.example.com"),
             arguments.Number("registry_port"),
             arguments.RequiredText("scheme"));
-        var own = ReadCredential(context);
-        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, own, ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")))
+        return new RegistryConnection(endpoint, ReadOptions(context).WithCertificatesOf(endpoint), new GivenCredential(endpoint.Authority, credential, ReadAuthFiles(context)), RegistryProducts.Get(arguments.RequiredText("registry_type")))
         {
-            HasOwnCredential = own is not null,
+            HasOwnCredential = credential is not null,
         };
     }
 

@@ -13,6 +13,8 @@ public sealed class SetupOnProductsTests : IDisposable
 {
     const string Setup = "setup-registry-passthrough.yml";
 
+    static readonly string[] Modules = ["mirror_repo", "registry_auth"];
+
     readonly TestFolder folder = new("setup");
 
     public void Dispose() => folder.Dispose();
@@ -49,6 +51,8 @@ public sealed class SetupOnProductsTests : IDisposable
         var first = (await Run("--diff", "-vvvv")).MustSucceed();
         Assert.Equal(Told(predicted), Told(first));
         Assert.True(first.Changed > 0);
+        // What one task makes, the next ones find: check mode tells it of each.
+        Assert.Empty(Actions(first).Except(Actions(predicted)));
 
         var (push, pull) = (Path.Combine(output, $"{stage.Type}-docker-config.json"), Path.Combine(output, $"{stage.Type}-pull-docker-config.json"));
         foreach (var file in new[] { push, pull })
@@ -58,23 +62,24 @@ public sealed class SetupOnProductsTests : IDisposable
         }
 
         var stamps = Directory.GetFiles(output).Order().Select(File.GetLastWriteTimeUtc).ToList();
-        var writes = (await stage.Writes()).Count;
+        var writes = await Lasting(stage);
         var second = (await Run("--diff")).MustSucceed();
         Assert.True(second.Changed == 0, $"the second run:\n{second.Command}");
         Assert.Equal(stamps, Directory.GetFiles(output).Order().Select(File.GetLastWriteTimeUtc));
-        Assert.Equal(writes, (await stage.Writes()).Count);
+        Assert.Equal(writes, await Lasting(stage));
         Assert.Equal(0, (await Run("--check")).MustSucceed().Changed);
 
         await Use(stage, push, pull);
         Assert.Empty(secrets.Find());
     }
 
-    /// <summary>What our modules said of each task: whether it changes something, and what they do on the registry.</summary>
-    static List<string> Told(AnsibleRun run) =>
-    [
-        .. new[] { "mirror_repo", "registry_auth" }.SelectMany(module => run.Results(module).Select(result =>
-            $"{module}: {result["changed"]}: {string.Join("; ", (result["actions"] ?? new JArray()).Select(action => (string?)action))}")),
-    ];
+    /// <summary>What our modules said of each task: whether it changes something.</summary>
+    static List<string> Told(AnsibleRun run) => [.. Modules.SelectMany(module => run.Results(module).Select(result => $"{module}: {result["changed"]}"))];
+
+    static HashSet<string> Actions(AnsibleRun run) => [.. Modules.SelectMany(run.Results).SelectMany(result => result["actions"] ?? new JArray()).Select(action => (string)action!)];
+
+    /// <summary>A place without images is asked whether it can be written to, which leaves nothing.</summary>
+    static async Task<List<string>> Lasting(ProductStage stage) => [.. (await stage.Writes()).Where(write => !write.Contains("/passthrough-probe/", StringComparison.Ordinal))];
 
     async Task Use(ProductStage stage, string push, string pull)
     {
