@@ -18,7 +18,7 @@ BUILD_FILES := $(wildcard Directory.*.props global.json .editorconfig) Passthrou
 PRODUCT := $(BUILD_FILES) $(shell find src -type d -o -type f)
 SOURCES := $(PRODUCT) $(shell find tests -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json')
 
-.PHONY: help bootstrap modules build test demo lint format clean
+.PHONY: help bootstrap modules build test test-long demo collection dist lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,11 +30,20 @@ modules: $(EXECUTABLES) ## the four native modules, in modules/
 
 build: artifacts/.built ## everything that is compiled, without the native step
 
-test: build modules artifacts/.net9 ## lint and every test; FILTER=... runs some (dotnet test --filter)
+test: build modules artifacts/.net9 dist ## lint and every test; FILTER=... runs some (dotnet test --filter)
 	@scripts/test
+
+test-long: ## the tests that take longer: newer Ansible cores, an old glibc, large counts
+	@FILTER=Category=Long $(MAKE) test
 
 demo: build modules ## the whole way of an image, on real registries on this machine
 	@dotnet run --no-build --project tests/demo/Passthrough.Demo
+
+collection: modules ## the Galaxy artifact disconnected.passthrough, in artifacts/collection
+	@scripts/make-collection
+
+dist: collection ## one tarball for hosts without an SDK, in artifacts/dist
+	@scripts/make-dist
 
 lint: modules ## scripts, YAML, playbooks, C# layout
 	@scripts/lint
@@ -43,7 +52,7 @@ format: ## rewrite the C# layout as .editorconfig says
 	@dotnet format whitespace --folder . --exclude artifacts
 
 clean: ## remove what was built; what was downloaded stays (rm -r artifacts removes that too)
-	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/test-results artifacts/tmp artifacts/lint artifacts/feed.props artifacts/.built artifacts/.net9 artifacts/*.log
+	@rm -rf $(EXECUTABLES) artifacts/net* artifacts/native artifacts/collection artifacts/dist artifacts/test-results artifacts/tmp artifacts/lint artifacts/feed.props artifacts/.built artifacts/.net9 artifacts/*.log
 
 artifacts/feed.props: | bootstrap
 	@scripts/probe-feed

@@ -1,23 +1,83 @@
+using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
+using Passthrough.Core.Registry.Auth;
 
 namespace Passthrough.Core.Admin;
 
-/// <summary>The distribution project's registry (docker-registry, registries.md E): no management API, so everything is asked of <c>/v2/</c>.</summary>
-public sealed class DistributionAdmin(RegistryStore store) : IRegistryAdmin
+/// <summary>
+/// The distribution project's registry (docker-registry, zot: registries.md E). It has no management API: accounts are lines of a file on its host and a
+/// namespace is how names begin, so everything is asked of <c>/v2/</c> and nothing is ever planned.
+/// </summary>
+public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdmin
 {
-    static readonly Dictionary<string, string> NoComponents = [];
+    public static readonly RegistryProduct Product = new("distribution", "the distribution registry", new RegistryTraits())
+    {
+        Editions = [Describe("distribution")],
+        Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new DistributionAdmin(connection)),
+    };
+
+    public RegistryCapabilities Capabilities => Product.Editions[0];
+
+    static RegistryCapabilities Describe(string title) => new(title)
+    {
+        Health = Ability.Yes("GET /v2/ answers 200 or 401"),
+        Account = Ability.No("the distribution registry has no way to make accounts over the network", "add a line to its htpasswd file (htpasswd -B) and give that account"),
+        PullAccount = Ability.No("the distribution registry lets every account of its htpasswd file push", "put a proxy before it that allows GET and HEAD only, and give the cluster that"),
+        Rights = Ability.No("the distribution registry gives every account all rights"),
+        Rotation = Ability.No("the distribution registry cannot change a password over the network", "change the line in its htpasswd file (htpasswd -B) and give the new password"),
+        Namespace = Ability.No("the distribution registry has no namespaces, they are only how the names of repositories begin", "nothing is to be made: the first push makes a repository"),
+        Quota = Ability.No("the distribution registry has no quotas", "limit the file system that it stores to"),
+        Visibility = Ability.No("the distribution registry shows all repositories to everybody whom it lets in", "let it want accounts (auth.htpasswd), or none"),
+        Immutability = Ability.No("the distribution registry has no immutable tags"),
+        OwnSecret = Ability.No("the distribution registry cannot change a password over the network", "change the line in its htpasswd file (htpasswd -B) and give the new password"),
+        Expiry = Ability.No("accounts of the distribution registry do not expire"),
+    };
 
     public async Task<RegistryHealth> HealthAsync(CancellationToken cancellation)
     {
         // Whether it lets us in or not: it answers.
-        await store.PingAsync(cancellation);
-        return new RegistryHealth(true, "healthy", NoComponents);
+        await connection.Store.PingAsync(cancellation);
+        return RegistryHealth.Healthy;
     }
 
-    public Task<bool> CheckCredentialsAsync(Reference repository, CancellationToken cancellation) => store.CheckCredentialsAsync(repository, cancellation);
+    public Task<AdminLogin> LogInAsync(string @namespace, CancellationToken cancellation) =>
+        Task.FromResult(new AdminLogin($"user \"{connection.Credential?.Username}\"", MayManage: false, Capabilities.Account.Text));
 
-    public Task<bool?> HasNamespaceAsync(string name, CancellationToken cancellation) => store.HasRepositoriesBelowAsync(name, cancellation);
+    public async Task<NamespaceState> ReadNamespaceAsync(NamespaceWish wish, CancellationToken cancellation)
+    {
+        var exists = await connection.Store.HasRepositoriesBelowAsync(wish.Name, cancellation);
+        return new NamespaceState(wish.Name, exists) { HoldsImages = exists };
+    }
 
-    public Task CheckWritableAsync(Reference repository, CancellationToken cancellation) => store.CheckWritableAsync(repository, cancellation);
+    public IReadOnlyList<PlannedChange> PlanNamespace(NamespaceWish wish, NamespaceState state) => [];
+
+    public IReadOnlyList<PlannedChange> PlanNamespaceRemoval(NamespaceState state, bool force) => [];
+
+    public Task<AccountState> ReadAccountAsync(AccountWish wish, CancellationToken cancellation) => throw NoAccounts();
+
+    public IReadOnlyList<PlannedChange> PlanAccount(AccountWish wish, AccountState state) => throw NoAccounts();
+
+    public Task<MintedSecret> CreateAccountAsync(AccountWish wish, CancellationToken cancellation) => throw NoAccounts();
+
+    public Task<MintedSecret> RotateAccountAsync(AccountWish wish, AccountState state, CancellationToken cancellation) => throw NoAccounts();
+
+    public IReadOnlyList<PlannedChange> PlanAccountRemoval(AccountState state, IReadOnlyList<string>? ids = null) => throw NoAccounts();
+
+    public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
+
+    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
+    {
+        using var store = connection.OpenStore(credential);
+        await store.CheckWritableAsync(repository, cancellation);
+    }
+
+    public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);
+
+    public Credential? AsDockerLogin(Credential given) => given.Token is null ? given : null;
+
+    public JObject AuthConfigFacts(string @namespace, Credential? credential) => [];
+
+    // Callers look at Capabilities.Method first.
+    ModuleException NoAccounts() => new(ErrorCodes.Unsupported, Capabilities.Account.Text, Capabilities.Account.Instead);
 }

@@ -23,6 +23,9 @@ public sealed record ApplyScript
     /// <summary>Names of files beside the script, by kind (<c>icsp</c>, <c>idms</c>, <c>itms</c>, …).</summary>
     public required IReadOnlyDictionary<string, string> Files { get; init; }
 
+    /// <summary>The SHA-256 of the pull secret that ours was made from, line feeds at its end left out; the script replaces no other.</summary>
+    public string? PullSecretBase { get; init; }
+
     public string Render()
     {
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Resource) ?? throw new InvalidOperationException($"{Resource} is not in the program");
@@ -31,8 +34,9 @@ public sealed record ApplyScript
         Fill("NAME", Name);
         Fill("REGISTRY_TYPE", RegistryType);
         Fill("REGISTRY", Registry);
-        foreach (var kind in new[] { "icsp", "idms", "itms" })
+        foreach (var kind in new[] { "icsp", "idms", "itms", "trusted_ca", "pull_secret", "hypershift" })
             Fill(kind.ToUpperInvariant() + "_FILE", Files.GetValueOrDefault(kind, ""));
+        Fill("PULL_SECRET_BASE", PullSecretBase ?? "");
         return script.ToString();
 
         // One word of a shell, whatever it holds.

@@ -35,6 +35,31 @@ static class GoText
     /// <summary>What <c>%t</c> prints.</summary>
     public static string Boolean(bool value) => value ? "true" : "false";
 
+    /// <summary>Why <c>time.ParseDuration</c> refuses a text; null where it does not (<c>1.5h</c>, <c>3s</c>, <c>1m30s</c>).</summary>
+    public static string? RefuseDuration(string text)
+    {
+        var rest = text.AsSpan().TrimStart("+-") is var digits && text.Length - digits.Length > 1 ? default : digits;
+        if (rest is "0")
+            return null;
+        if (rest.IsEmpty)
+            return $"time: invalid duration {Quote(text)}";
+        while (!rest.IsEmpty)
+        {
+            var number = rest[..(rest.IndexOfAnyExcept("0123456789.") is var end && end < 0 ? rest.Length : end)];
+            if (number.IsEmpty || number is "." || number.Count('.') > 1)
+                return $"time: invalid duration {Quote(text)}";
+            rest = rest[number.Length..];
+            var unit = rest[..(rest.IndexOfAny("0123456789.") is var next && next < 0 ? rest.Length : next)];
+            if (unit.IsEmpty)
+                return $"time: missing unit in duration {Quote(text)}";
+            if (unit is not ("ns" or "us" or "µs" or "μs" or "ms" or "s" or "m" or "h"))
+                return $"time: unknown unit {Quote(unit.ToString())} in duration {Quote(text)}";
+            rest = rest[unit.Length..];
+        }
+
+        return null;
+    }
+
     // Letters, marks, numbers, punctuation, symbols, and of the spaces only U+0020.
     static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune) is not (
         UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Control or UnicodeCategory.Format

@@ -51,7 +51,7 @@ public sealed record MirrorMetadata
             ["kinds"] = new JArray(Kinds.Select(kind => kind.ToString())),
             ["mirrors_count"] = Plan.Sources.Length,
             ["mirrors"] = new JArray(Plan.Sources.Select(Mirror)),
-            ["files"] = new JArray(Files.Select(file => new JObject { ["path"] = file.Name, ["sha256"] = file.Sha256 })),
+            ["files"] = new JArray(Files.Select(file => new JObject { ["path"] = file.Name, ["sha256"] = file.PublicSha256 })),
             ["validated"] = new JObject { ["schema"] = true, ["mco_rules"] = true },
             ["warnings"] = new JArray(Warnings),
         };
@@ -75,6 +75,7 @@ public sealed record MirrorMetadata
         if (existing is null || Json.TryParseObject(Encoding.UTF8.GetString(existing.Value.Span)) is not { } old || old[GeneratedAt] is not JValue { Type: JTokenType.String } time)
             return null;
         old.Remove(GeneratedAt);
-        return JToken.DeepEquals(old, wanted) ? (string)time! : null;
+        // Compared as text: a text that is null here is nothing there.
+        return Json.Compact(old) == Json.Compact(wanted) ? (string)time! : null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Passthrough.Core.Mirroring.Clients;
 
 namespace Passthrough.Core.Mirroring;
 
@@ -8,23 +9,44 @@ namespace Passthrough.Core.Mirroring;
 public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableArray<string> Warnings)
 {
     /// <param name="requests">In the order of their parameters.</param>
+    /// <param name="images">Repositories and where they are. Those that the sources lead there anyway are left out, the others become sources.</param>
     /// <param name="naming">Gives the mirror of a source that has none of its own.</param>
     /// <param name="policy">Where a request says none.</param>
     /// <exception cref="ModuleException">A name that cannot be, two policies for one source, or a mirror that would be blocked.</exception>
-    public static MirrorPlan Make(IReadOnlyList<MirrorRequest> requests, MirrorNaming naming, MirrorSourcePolicy policy)
+    public static MirrorPlan Make(IReadOnlyList<MirrorRequest> requests, IReadOnlyList<MirrorRequest> images, MirrorNaming naming, MirrorSourcePolicy policy)
     {
         var read = requests.Select(request => Read(request, naming, policy)).ToList();
         naming.Scopes(requests.Where(request => request.Mirrors.IsEmpty).Select(request => request.Source));
-        var sources = read.GroupBy(pair => pair.Source.Source, StringComparer.Ordinal).Select(group => Merge([.. group]))
-            .OrderBy(source => MirrorSource.Priorities.IndexOf(source.Priority)).ThenBy(source => source.Source, StringComparer.Ordinal)
-            .ToImmutableArray();
-        MirrorConflicts.RefuseBlockedMirrors(sources);
-        return new MirrorPlan(sources, [.. MirrorConflicts.Warnings(sources)]);
+        var known = images.Select(image => Read(image, naming, policy)).ToList();
+        var clients = Clients(Merge(read));
+        var sources = Merge([.. read, .. known.Where(image => !LeadsTo(clients, image.Source))]);
+        clients = Clients(sources);
+        MirrorConflicts.RefuseBlockedMirrors(sources, clients);
+        foreach (var (request, image) in known)
+            RefuseTooLong(clients, request, image.Source);
+        return new MirrorPlan(sources, [.. MirrorConflicts.Warnings(sources, clients)]);
     }
 
     /// <summary>The set of one kind; all kinds list the same.</summary>
     public MirrorSet Set(MirrorKind kind, string name) =>
         new(kind, name, [.. Sources.Select(source => new MirrorEntry(source.Source, source.Mirrors, MirrorResource.Of(kind).HasPolicy ? source.Policy : null))]);
+
+    /// <summary>Where a repository is led to, in the order of preference; empty where no source is for it.</summary>
+    public ImmutableArray<string> MirrorsOf(string repository) => MirrorsOf(Clients(Sources), repository);
+
+    static ImmutableArray<string> MirrorsOf(ClientRegistries clients, string repository) =>
+        clients.Find(repository) is { } entry && !MirrorName.IsWildcard(entry.Prefix) ? [.. entry.Mirrors.Select(mirror => mirror.Location + repository[entry.Prefix.Length..])] : [];
+
+    static ClientRegistries Clients(IEnumerable<MirrorSource> sources) => ClientRegistries.Load(RegistriesConfDropIn.Render(sources, _ => false));
+
+    static bool LeadsTo(ClientRegistries clients, MirrorSource image) => image.Mirrors.All(MirrorsOf(clients, image.Source).Contains);
+
+    // A name that becomes too long fails the whole pull, the other mirrors included.
+    static void RefuseTooLong(ClientRegistries clients, MirrorRequest request, string repository)
+    {
+        if (MirrorsOf(clients, repository).FirstOrDefault(place => place.Length > MirrorName.MaxLength) is { } place)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{request.Origin}: {repository} would be looked for at {place}, which has {place.Length} characters; clients accept {MirrorName.MaxLength} and then fail without asking any mirror");
+    }
 
     static (MirrorRequest Request, MirrorSource Source) Read(MirrorRequest request, MirrorNaming naming, MirrorSourcePolicy policy)
     {
@@ -47,7 +69,13 @@ public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableA
     static string? NoteOn(string source) =>
         source.Split('/') is ["docker.io", var name] ? $"means images below docker.io/{name}/; the official image {name} is docker.io/library/{name}" : null;
 
-    static MirrorSource Merge(IReadOnlyList<(MirrorRequest Request, MirrorSource Source)> same)
+    static ImmutableArray<MirrorSource> Merge(IReadOnlyList<(MirrorRequest Request, MirrorSource Source)> read) =>
+    [
+        .. read.GroupBy(pair => pair.Source.Source, StringComparer.Ordinal).Select(same => MergeOne([.. same]))
+            .OrderBy(source => MirrorSource.Priorities.IndexOf(source.Priority)).ThenBy(source => source.Source, StringComparer.Ordinal),
+    ];
+
+    static MirrorSource MergeOne(IReadOnlyList<(MirrorRequest Request, MirrorSource Source)> same)
     {
         var first = same[0];
         if (same.FirstOrDefault(other => other.Source.Policy != first.Source.Policy) is { Request: not null } other)

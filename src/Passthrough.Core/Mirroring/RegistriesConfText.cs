@@ -70,6 +70,7 @@ public sealed partial record RegistriesConf
             if (!Toml.TryParse(toml, out var document, out var reason))
                 throw Fault($"toml: {reason}");
             RefuseVersion1(document);
+            _ = String(document, "additional-layer-store-auth-helper");
             var conf = new RegistriesConf { Registries = [.. Tables(document, "registry").Select(Registry)] };
             RefuseConflicts(conf.Registries);
             var search = Strings(document, "unqualified-search-registries");

@@ -17,6 +17,8 @@ public sealed record RenderedFile(string Name, string Kind, ReadOnlyMemory<byte>
     /// <summary>Who may read and run it where the user does not say.</summary>
     public UnixFileMode Mode { get; init; } = FileSettings.Readable;
 
-    /// <summary>64 hex digits.</summary>
-    public string Sha256 => Convert.ToHexStringLower(SHA256.HashData(Content.Span));
+    public bool IsSecret => Mode == FileSettings.Secret;
+
+    /// <summary>64 hex digits; null for a secret, whose hash would let people try passwords.</summary>
+    public string? PublicSha256 => IsSecret ? null : Convert.ToHexStringLower(SHA256.HashData(Content.Span));
 }

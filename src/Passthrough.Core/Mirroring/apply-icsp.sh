@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Redirects an OpenShift cluster to the local registry and waits until every node has it.
 # Made by the Ansible module icsp_render, whose next run overwrites changes. Needs bash 4, oc or kubectl, diff and coreutils. Try --help.
-set -uo pipefail
+set -ufo pipefail # f: no word is taken for a pattern of file names
 
 name=@NAME@
 registry=@REGISTRY@
@@ -9,6 +9,10 @@ registry_type=@REGISTRY_TYPE@
 icsp_file=@ICSP_FILE@
 idms_file=@IDMS_FILE@
 itms_file=@ITMS_FILE@
+trusted_ca_file=@TRUSTED_CA_FILE@
+pull_secret_file=@PULL_SECRET_FILE@
+pull_secret_base=@PULL_SECRET_BASE@ # SHA-256 of the pull secret that ours was made from
+hosted_file=@HYPERSHIFT_FILE@
 
 manager=ocp4-disconnected-helper
 conf=/etc/containers/registries.conf
@@ -40,10 +44,13 @@ Options
   --allow-paused                paused pools count as done
   --backup-dir DIR              where backups go (backup beside this script)
   --node NAME                   with --verify: read the file of this node too (needs oc)
+  --with-ca                     first let the nodes trust the registry's certificate authority
+  --with-pull-secret            first give the nodes the registry's account
+  --with-signatures             first give the cluster the signatures of releases (signature-configmap.yaml or .json beside this script)
   --json                        a summary for programs on stdout
   -h, --help
 
-The client is oc, else kubectl; OC=/path/to/oc names another.
+The client is oc, else kubectl; OC=/path/to/oc names another. The kubeconfig is that of the client: KUBECONFIG, else ~/.kube/config.
 
 Exit codes
    0  done, or nothing to change        7  conflicts with other objects
@@ -98,6 +105,7 @@ interrupted() {
 # ---- what the user wants
 
 mode=apply kind=auto timeout=45m start_timeout=5m poll=15 wait=yes allow_paused=no json=no node='' rollback_dir='' backup_dir=$here/backup
+with_ca=no with_pull_secret=no with_signatures=no
 force=() global=(--request-timeout=60s)
 changed=false family='' drain='' backup='' message='' objects=()
 
@@ -111,6 +119,8 @@ seconds() { # 45m, 30s, 1h or plain seconds
   esac
 }
 
+trap finish EXIT
+trap interrupted INT TERM
 while [ $# -gt 0 ]; do
   case $1 in --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
   case $1 in
@@ -128,14 +138,16 @@ while [ $# -gt 0 ]; do
     --force-conflicts) force=(--force-conflicts) ;;
     --allow-paused) allow_paused=yes ;;
     --json) json=yes ;;
+    --with-ca) with_ca=yes ;;
+    --with-pull-secret) with_pull_secret=yes ;;
+    --with-signatures) with_signatures=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; fail 2 "$1 is no option of this script" ;;
   esac
   shift
 done
 
-trap finish EXIT
-trap interrupted INT TERM
+[ -z "${OC_CONFIG:-}" ] || export KUBECONFIG=${KUBECONFIG:-$OC_CONFIG}
 case $kind in auto | mirrorsets | icsp) ;; *) fail 2 "--kind $kind is none of auto, mirrorsets, icsp" ;; esac
 [[ $poll =~ ^[0-9]{1,4}(\.[0-9]{1,3})?$ ]] || fail 2 "--poll $poll is no number of seconds"
 seconds --timeout "$timeout"; timeout_s=$REPLY
@@ -147,7 +159,7 @@ seconds --start-timeout "$start_timeout"; start_timeout_s=$REPLY
 ((BASH_VERSINFO[0] >= 4)) || fail 3 "bash $BASH_VERSION is too old" "bash 4 or newer is needed"
 OC=${OC:-$(command -v oc || command -v kubectl)} || fail 3 "neither oc nor kubectl is on PATH" "install one of them, or set OC=/path/to/oc"
 command -v "$OC" >/dev/null || fail 3 "$OC is not there" "install oc or kubectl, or set OC to where it is"
-for tool in base64 cat date diff mkdir mktemp readlink sleep; do
+for tool in base64 date diff mkdir mktemp readlink rm sha256sum sleep sort; do
   command -v "$tool" >/dev/null || fail 3 "$tool is not on PATH" "install it: it is in coreutils, or in diffutils"
 done
 work=$(mktemp -d) || fail 3 "no temporary folder can be made in ${TMPDIR:-/tmp}"
@@ -185,7 +197,7 @@ refused() { # WHAT WAS TRIED
       fail 6 "$1: $REPLY" "run icsp_render again; if that does not help, this version of the cluster does not know the object" ;;
     *'onnection refused'* | *' was refused'* | *'no such host'* | *'nable to connect'* | *x509* | *'i/o timeout'* | *'Client.Timeout'* | *'deadline exceeded'* | *'failed to download openapi'* | *'no route to host'* | *EOF*)
       fail 4 "$1: the cluster cannot be reached: $REPLY" "is this the right kubeconfig (${KUBECONFIG:-~/.kube/config})?" ;;
-    *'context was not found'* | *'no such file'* | *'invalid configuration'* | *'error loading config'*) fail 4 "$1: $REPLY" "name a kubeconfig with --kubeconfig and a context with --context" ;;
+    *'context was not found'* | *'does not exist'* | *'no such file'* | *'invalid configuration'* | *'error loading config'*) fail 4 "$1: $REPLY" "name a kubeconfig with --kubeconfig and a context with --context" ;;
     *) fail 1 "$1: $REPLY" ;;
   esac
 }
@@ -212,20 +224,20 @@ at_least() {
 offers() { [[ $'\n'$resources$'\n' == *$'\n'"$1"$'\n'* ]]; } # RESOURCE.GROUP
 
 discover() {
-  local group
-  resources=''
-  for group in config.openshift.io operator.openshift.io machineconfiguration.openshift.io; do
-    # A broken aggregated API makes this fail although it prints the rest.
-    ask api-resources --api-group=$group -o name || [ -n "$out" ] || [[ $err != *nauthorized* && $err != *'connect'* ]] || refused "asking for the kinds of $group"
-    resources+=$out$'\n'
-  done
-  ask get clusterversion version -o 'jsonpath={.status.desired.version}' && version=$out
-  [[ $version =~ ^[0-9]+\.[0-9]+ ]] || version=''
+  local line topology=''
+  # A broken aggregated API makes this fail although it prints the rest.
+  ask api-resources -o name || [ -n "$out" ] || refused "asking for the kinds of the cluster"
+  resources=$out
+  if offers clusterversions.config.openshift.io && ask get clusterversion/version infrastructure/cluster --ignore-not-found -o 'jsonpath={range .items[*]}{.kind}{"|"}{.status.desired.version}{.status.controlPlaneTopology}{"\n"}{end}'; then
+    while IFS= read -r line; do
+      case $line in 'ClusterVersion|'*) version=${line#*|} ;; 'Infrastructure|'*) topology=${line#*|} ;; esac
+    done <<<"$out"
+  fi
+  [[ $version =~ ^[0-9]{1,4}\.[0-9]{1,4}(\.[0-9]{1,4})?([-+].*)?$ ]] || version=''
 
-  ask get infrastructure cluster -o 'jsonpath={.status.controlPlaneTopology}' || out=''
-  if [ "$out" = External ]; then
+  if [ "$topology" = External ]; then
     fail 6 "this is a hosted cluster (HyperShift): its mirrors are set in the HostedCluster on the management cluster" \
-      "put the sources into spec.imageContentSources of the HostedCluster; icsp_render with outputs: [hypershift] renders them"
+      "put the sources into spec.imageContentSources of the HostedCluster: ${hosted_file:-icsp_render with outputs: [hypershift] renders them}"
   fi
   if ! offers machineconfigpools.machineconfiguration.openshift.io; then
     fail 6 "this cluster has no Machine Config Operator, so nothing would carry the redirection to its nodes" \
@@ -264,35 +276,60 @@ file_of() {
     *) REPLY=$here/$icsp_file ;;
   esac
 }
-list_of() {
-  case $1 in
-    imagedigestmirrorsets*) REPLY=imageDigestMirrors ;;
-    imagetagmirrorsets*) REPLY=imageTagMirrors ;;
-    *) REPLY=repositoryDigestMirrors ;;
-  esac
+
+# ---- entries of objects, a line each: "source|policy|mirror mirror"
+
+how_of() { case $1 in imagetagmirrorsets*) REPLY=tag-only ;; *) REPLY=digest-only ;; esac; }
+
+# Of a manifest in the form that icsp_render writes.
+lines_of_file() { # RESOURCE FILE
+  local line source='' policy='' mirrors=''
+  lines=()
+  while IFS= read -r line || [ -n "$line" ]; do
+    line=${line//\"/}
+    case $line in
+      '  - source: '*) [ -z "$source" ] || lines+=("$source|$policy|$mirrors"); source=${line#*: } policy=AllowContactingSource mirrors='' ;;
+      '    - '*) mirrors+="${mirrors:+ }${line#*- }" ;;
+      '    mirrorSourcePolicy: '*) policy=${line#*: } ;;
+    esac
+  done <"$2"
+  [ -z "$source" ] || lines+=("$source|$policy|$mirrors")
 }
 
-# ---- what is to be: the manifests beside this script, in the form that icsp_render writes them
+# Of an object in the cluster.
+entry_path=''
+for list in imageDigestMirrors imageTagMirrors repositoryDigestMirrors; do
+  entry_path+="{range .spec.${list}[*]}"'{.source}{"|"}{.mirrorSourcePolicy}{"|"}{.mirrors[*]}{"\n"}{end}'
+done
+lines_of_cluster() { # RESOURCE NAME; lines is empty where it is not there
+  local line
+  lines=()
+  ask get "$1" "$2" --ignore-not-found -o "jsonpath=$entry_path" || refused "reading ${1%%.*} $2"
+  while IFS= read -r line; do [ -z "$line" ] || lines+=("${line/||/|AllowContactingSource|}"); done <<<"$out"
+}
 
-declare -A policies=()   # source: its policy; an ImageContentSourcePolicy has none, which means Allow
-digest_pairs=() tag_pairs=() # "source|mirror"
+# What the nodes are to have, and what not any more: "source|mirror|how"; and each source's policy.
+declare -A wanted=() gone=() policies=()
+want() { # RESOURCE, and its lines
+  local line source policy mirrors mirror
+  how_of "$1"
+  for line in ${lines[@]+"${lines[@]}"}; do
+    IFS='|' read -r source policy mirrors <<<"$line"
+    policies[$source]=$policy
+    # The source itself among its mirrors says when it is asked; the operator writes it only where it is not last.
+    for mirror in $mirrors; do [ "$mirror" = "$source" ] || wanted["$source|$mirror|$REPLY"]=yes; done
+  done
+}
+
 read_manifests() {
-  local resource line source
+  local resource
   manifests=()
   for resource in "${kinds[@]}"; do
     file_of "$resource"
     [ -r "$REPLY" ] || fail 3 "$REPLY is missing" "copy the whole folder that icsp_render wrote, not the script alone"
     manifests+=(-f "$REPLY")
-    source=''
-    while IFS= read -r line || [ -n "$line" ]; do
-      line=${line//\"/}
-      case $line in
-        '  - source: '*) source=${line#*: }; policies[$source]=AllowContactingSource ;;
-        '    - '*)
-          case $resource in imagetag*) tag_pairs+=("$source|${line#*- }") ;; *) digest_pairs+=("$source|${line#*- }") ;; esac ;;
-        '    mirrorSourcePolicy: '*) policies[$source]=${line#*: } ;;
-      esac
-    done <"$REPLY"
+    lines_of_file "$resource" "$REPLY"
+    want "$resource"
   done
   [ ${#policies[@]} -gt 0 ] || fail 3 "the manifests beside this script have no entry" "run icsp_render again"
 }
@@ -300,23 +337,30 @@ read_manifests() {
 # ---- other objects
 
 entries=() # of all objects but ours: "resource|name|source|policy|mirrors"
+current=() # of ours, as they are now, the same
 read_entries() {
-  local resource other line
-  entries=()
+  local resource line all=() kind='' other=''
+  entries=() current=()
   for resource in imagedigestmirrorsets.config.openshift.io imagetagmirrorsets.config.openshift.io imagecontentsourcepolicies.operator.openshift.io; do
-    offers "$resource" || continue
-    list_of "$resource"
-    if ! ask get "$resource" -o "jsonpath={range .items[*]}{\"@\"}{.metadata.name}{\"\\n\"}{range .spec.${REPLY}[*]}{.source}{\"|\"}{.mirrorSourcePolicy}{\"|\"}{.mirrors[*]}{\"\\n\"}{end}{end}"; then
-      case $err in *'(Forbidden)'*) warn "the objects of $resource cannot be read, so conflicts with them are not seen"; continue ;; *) refused "reading $resource" ;; esac
-    fi
-    other=''
-    while IFS= read -r line; do
-      case $line in
-        @*) other=${line#@} ;;
-        ?*) [[ $other = "$name" && " ${kinds[*]} " = *" $resource "* ]] || entries+=("$resource|$other|$line") ;;
-      esac
-    done <<<"$out"
+    ! offers "$resource" || all+=("$resource")
   done
+  if ! ask get "$(IFS=, && printf '%s' "${all[*]}")" -o "jsonpath={range .items[*]}{\"@\"}{.kind}{\"|\"}{.metadata.name}{\"\\n\"}$entry_path{end}"; then
+    [[ $err = *'(Forbidden)'* ]] || refused "reading the objects that are there"
+    complaint
+    warn "conflicts with other objects are not seen: $REPLY"
+  fi
+  while IFS= read -r line; do
+    case $line in
+      @*)
+        other=${line#*|}
+        case $line in
+          @ImageDigestMirrorSet*) kind=imagedigestmirrorsets.config.openshift.io ;;
+          @ImageTagMirrorSet*) kind=imagetagmirrorsets.config.openshift.io ;;
+          *) kind=imagecontentsourcepolicies.operator.openshift.io ;;
+        esac ;;
+      ?*) if [[ $other = "$name" && " ${kinds[*]} " = *" $kind "* ]]; then current+=("$kind|$other|$line"); else entries+=("$kind|$other|$line"); fi ;;
+    esac
+  done <<<"$out"
 }
 
 find_conflicts() {
@@ -331,10 +375,10 @@ find_conflicts() {
         "give both the same policy (mirror_source_policy of icsp_render), or delete the other: $OC delete ${resource%%.*} $other"
     fi
     [ -n "$ours" ] || shadow "$resource" "$other" "$source"
-    case $family:$resource in mirrorsets:*policies.* | icsp:*mirrorsets.*) both=${both:-$resource $other} ;; esac
+    case $family:$resource in mirrorsets:*policies.* | icsp:*mirrorsets.*) both=${both:-${resource%%.*} $other} ;; esac
   done
-  if [ -n "$both" ] && [ -n "$version" ] && at_least 4.13.0 && ! at_least 4.13.27 || { [ -n "$both" ] && at_least 4.14.0 && ! at_least 4.14.3; }; then
-    fail 7 "OpenShift $version cannot have ImageContentSourcePolicy beside the newer kinds, and there is ${both/ / called }" \
+  if [ -n "$both" ] && { { at_least 4.13.0 && ! at_least 4.13.27; } || { at_least 4.14.0 && ! at_least 4.14.3; }; }; then
+    fail 7 "OpenShift $version cannot have ImageContentSourcePolicy beside the newer kinds, and there is $both" \
       "update to 4.13.27, 4.14.3 or 4.15, or delete the other, or choose with --kind"
   fi
 }
@@ -395,7 +439,7 @@ read_conf() {
       'prefix = '*) [ -z "$value" ] || scope=$value known[$value]=yes ;;
       'location = '*)
         if [ $in_mirror = yes ]; then mirror=$value; redirected["$scope|$mirror"]+=' '
-        elif [ -z "$scope" ]; then scope=$value known[$value]=yes
+        elif [ -z "$scope" ] && [ -n "$value" ]; then scope=$value known[$value]=yes
         fi ;;
       'blocked = true') blocked[$scope]=yes ;;
       'pull-from-mirror = '*) redirected["$scope|$mirror"]+="$value " ;;
@@ -403,16 +447,20 @@ read_conf() {
   done <<<"$1"
 }
 
-# The first thing that the file lacks of what is to be, in REPLY; false where it lacks nothing.
-lacks() {
-  local pair source how
-  for pair in ${digest_pairs[@]+"${digest_pairs[@]}"}; do
-    how=${redirected[$pair]-none}
-    # Until 4.12 the file says digest-only once for all mirrors of a registry.
-    [[ $how = ' ' || $how = *digest-only* ]] || { REPLY="no digest of ${pair%%|*} is led to ${pair#*|}"; return 0; }
+# Whether the file leads a source to a mirror. Until 4.12 it says digest-only once for all mirrors of a registry.
+leads() { # "source|mirror|how"
+  local found=${redirected[${1%|*}]-none}
+  [[ $found = *"${1##*|}"* || ($found = ' ' && $1 = *'|digest-only') ]]
+}
+
+# The first thing in which the file is not yet what it is to be, in REPLY; false where there is none.
+unsettled() {
+  local triple source
+  for triple in "${!wanted[@]}"; do
+    leads "$triple" || { IFS='|' read -r source REPLY _ <<<"$triple"; REPLY="$source is not led to $REPLY (${triple##*|})"; return 0; }
   done
-  for pair in ${tag_pairs[@]+"${tag_pairs[@]}"}; do
-    [[ ${redirected[$pair]-none} = *tag-only* ]] || { REPLY="no tag of ${pair%%|*} is led to ${pair#*|}"; return 0; }
+  for triple in "${!gone[@]}"; do
+    ! leads "$triple" || { IFS='|' read -r source REPLY _ <<<"$triple"; REPLY="$source is still led to $REPLY (${triple##*|})"; return 0; }
   done
   for source in "${!policies[@]}"; do
     [ "${policies[$source]}" != NeverContactSource ] || [ -n "${blocked[$source]-}" ] || { REPLY="$source is not blocked"; return 0; }
@@ -420,30 +468,40 @@ lacks() {
   return 1
 }
 
-# After a deletion: the first thing that is still there and that nobody else wants, in REPLY.
-still_has() {
-  local pair entry source mirrors wanted
-  for pair in ${digest_pairs[@]+"${digest_pairs[@]}"} ${tag_pairs[@]+"${tag_pairs[@]}"}; do
-    [ -n "${redirected[$pair]-}" ] || continue
-    wanted=no
-    for entry in ${entries[@]+"${entries[@]}"}; do
-      IFS='|' read -r _ _ source _ mirrors <<<"$entry"
-      [[ $source = "${pair%%|*}" && " $mirrors " = *" ${pair#*|} "* ]] && wanted=yes
+# What is wanted becomes what is to be gone, less what other objects want too.
+forget() {
+  local triple entry resource source mirrors mirror
+  for triple in "${!wanted[@]}"; do gone[$triple]=yes; done
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    IFS='|' read -r resource _ source _ mirrors <<<"$entry"
+    how_of "$resource"
+    for mirror in $mirrors; do
+      triple="$source|$mirror|$REPLY"
+      unset 'gone[$triple]' # in single quotes: what is in the key is not read as shell
     done
-    [ $wanted = yes ] || { REPLY="${pair%%|*} is still led to ${pair#*|}"; return 0; }
   done
-  return 1
+  wanted=() policies=()
 }
 
-# Whether nodes will be drained for it (MCO pkg/daemon/drain.go): mirrors for tags that are new, and sources that are blocked or freed.
+# Whether nodes will be drained for it (MCO pkg/daemon/drain.go): mirrors that go, mirrors for tags that come, and sources that are blocked or freed.
 predict_drain() {
-  local config pair source
+  local config triple source entry resource mirrors mirror
+  local -A others=()
   drain=unknown
   config=$(IFS='|' read -r _ _ config _ <<<"${pools[0]-}" && printf '%s' "$config")
   [ -n "$config" ] && read_rendered "$config" || return 0
   drain=no
-  for pair in ${tag_pairs[@]+"${tag_pairs[@]}"}; do
-    [[ ${redirected[$pair]-} = *tag-only* ]] || drain=yes
+  for triple in "${!wanted[@]}"; do
+    [[ $triple = *'|digest-only' ]] || leads "$triple" || drain=yes
+  done
+  for entry in ${entries[@]+"${entries[@]}"}; do
+    IFS='|' read -r _ _ source _ mirrors <<<"$entry"
+    for mirror in $mirrors; do others["$source|$mirror"]=yes; done
+  done
+  for entry in ${current[@]+"${current[@]}"}; do
+    IFS='|' read -r resource _ source _ mirrors <<<"$entry"
+    how_of "$resource"
+    for mirror in $mirrors; do [ -n "${wanted["$source|$mirror|$REPLY"]-}${others["$source|$mirror"]-}" ] || [ "$mirror" = "$source" ] || drain=yes; done
   done
   for source in "${!policies[@]}"; do
     [ -n "${known[$source]-}" ] || continue
@@ -454,14 +512,14 @@ predict_drain() {
 }
 tell_drain() {
   case $drain in
-    yes) say "Nodes take it up one after the other and are drained for it (tags or a policy change); CRI-O is reloaded, nothing reboots." ;;
+    yes) say "Nodes take it up one after the other and are drained for it (tags, mirrors that go, or another policy); CRI-O is reloaded, nothing reboots." ;;
     no) say "Nodes take it up one after the other; CRI-O is reloaded, no drain is expected." ;;
     *) say "Nodes take it up one after the other; whether they are drained could not be found out." ;;
   esac
 }
 
-wait_for_pools() { # TEST OF WHAT IS MISSING: lacks or still_has
-  local start=$SECONDS pool pool_name paused want have machines updated is_updated begun open waiting line last='' quiet=no reason
+wait_for_pools() {
+  local start=$SECONDS pool pool_name paused want have machines updated is_updated begun open waiting line last='' quiet=no reason=''
   local -A tested=()
   while :; do
     if read_pools; then
@@ -469,12 +527,17 @@ wait_for_pools() { # TEST OF WHAT IS MISSING: lacks or still_has
       degraded_pool "the objects stay; look at the pool: $OC describe machineconfigpool"
       for pool in ${pools[@]+"${pools[@]}"}; do
         IFS='|' read -r pool_name paused want have machines updated is_updated _ <<<"$pool"
-        if [ -n "$want" ] && [ -z "${tested[$want]-}" ] && read_rendered "$want"; then
-          if "$1"; then reason=$REPLY; else tested[$want]=yes; fi
-        fi
+        # A rendered configuration never changes: each is read once.
+        want=${want:-none}
         if [ -z "${tested[$want]-}" ]; then
-          [ "$paused" = true ] && [ "$allow_paused" = yes ] || begun=no
-          open+=("$pool_name"); line+="${line:+, }$pool_name: not begun"
+          if ! read_rendered "$want"; then [[ $err != *'(Forbidden)'* ]] || refused "reading the configuration of pool $pool_name"
+          elif unsettled; then tested[$want]=no reason=$REPLY
+          else tested[$want]=yes
+          fi
+        fi
+        if [ "${tested[$want]:-no}" = no ]; then
+          if [ "$paused" = true ] && [ "$allow_paused" = yes ]; then waiting+=("$pool_name"); else begun=no open+=("$pool_name"); fi
+          line+="${line:+, }$pool_name: not begun"
         elif [ "${machines:-0}" = 0 ] || { [ "$want" = "$have" ] && [ "$updated" = "$machines" ] && [ "$is_updated" = True ]; }; then
           line+="${line:+, }$pool_name: done"
         elif [ "$paused" = true ]; then
@@ -506,19 +569,12 @@ wait_for_pools() { # TEST OF WHAT IS MISSING: lacks or still_has
 
 # ---- the steps
 
-may() { # VERB RESOURCE
-  ask auth can-i "$1" "$2" -q && return
-  case $err in *Unauthorized* | *connect* | *refused*) refused "asking what this account may do" ;; esac
-  fail 5 "this account may not $1 ${2%%.*}" "use a cluster administrator's account, or --kubeconfig FILE"
-}
-
 prepare() { # before anything is changed
-  local resource
-  for resource in "${kinds[@]}"; do may patch "$resource"; may create "$resource"; done
-  [ $wait = no ] || may list machineconfigpools.machineconfiguration.openshift.io
   if read_pools; then
     [ $wait = no ] || degraded_pool "nothing was changed; repair it first, or use --no-wait"
     predict_drain
+  elif [ $wait = yes ]; then
+    refused "reading the pools"
   fi
 }
 
@@ -532,15 +588,19 @@ dry_run() {
   return $status
 }
 
+new_backup() {
+  [ -z "$backup" ] || return
+  backup=$backup_dir/$(date +%Y%m%dT%H%M%S.%3N)
+  mkdir -p "$backup" 2>/dev/null || fail 3 "no backup can be written to $backup" "name another place with --backup-dir"
+  say "Backup: $backup"
+}
 save() { # what is there now, to be restored by --rollback
   local resource
-  backup=$backup_dir/$(date +%Y%m%dT%H%M%S)
-  mkdir -p "$backup" 2>/dev/null || fail 3 "no backup can be written to $backup" "name another place with --backup-dir; nothing was changed"
+  new_backup
   for resource in "${kinds[@]}"; do
     ask get "$resource" "$name" --ignore-not-found -o yaml || refused "reading ${resource%%.*} $name"
     if [ -n "$out" ]; then without_server_fields >"$backup/$resource.yml"; else printf '%s\n' "$resource" >>"$backup/absent"; fi
   done
-  say "Backup: $backup"
 }
 without_server_fields() {
   local line skip=no
@@ -589,7 +649,7 @@ do_apply() {
     tell_objects
     tell_drain
   fi
-  [ $wait = no ] || { wait_for_pools lacks; say "All nodes are redirected to $registry."; }
+  [ $wait = no ] || { wait_for_pools; say "All nodes are redirected to $registry."; }
 }
 
 do_check() {
@@ -608,22 +668,29 @@ do_check() {
   fi
 }
 
+# Reads only, so that it needs no right to change anything.
 do_verify() {
-  local pool want have
+  local pool want have resource file
   name_objects
-  dry_run || fail 12 "the objects in the cluster are not those of the files beside this script" "see the differences with --check"
+  for resource in "${kinds[@]}"; do
+    file_of "$resource"; lines_of_file "$resource" "$REPLY"
+    file=$(printf '%s\n' "${lines[@]}" | sort)
+    lines_of_cluster "$resource" "$name"
+    [ ${#lines[@]} -gt 0 ] || fail 12 "there is no ${resource%%.*} $name in the cluster, or it is empty" "apply it: $program"
+    [ "$file" = "$(printf '%s\n' "${lines[@]}" | sort)" ] || fail 12 "${resource%%.*} $name in the cluster has other entries than the file beside this script" "see the differences with --check"
+  done
   read_pools || refused "reading the pools"
   for pool in ${pools[@]+"${pools[@]}"}; do
     IFS='|' read -r pool _ want have _ <<<"$pool"
     read_rendered "$want" || refused "reading the configuration of pool $pool"
-    ! lacks || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
+    ! unsettled || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
     [ "$want" = "$have" ] || fail 12 "pool $pool is still being updated to it" "$program --wait-only"
   done
   if [ -n "$node" ]; then
     [[ ${OC##*/} = oc* ]] || fail 3 "--node needs oc; $OC cannot read a node's files"
     ask debug "node/$node" --quiet -- chroot /host cat $conf || refused "reading the file of node $node"
     read_conf "$out"
-    ! lacks || fail 12 "node $node: $REPLY in $conf"
+    ! unsettled || fail 12 "node $node: $REPLY in $conf"
   fi
   message="objects and nodes agree"
   say "The objects and every pool's $conf agree with the files beside this script."
@@ -631,7 +698,6 @@ do_verify() {
 
 do_delete() {
   local resource found=()
-  read_entries
   for resource in "${kinds[@]}"; do
     ask get "$resource" "$name" --ignore-not-found -o name || refused "looking for ${resource%%.*} $name"
     [ -z "$out" ] || found+=("$resource")
@@ -642,7 +708,14 @@ do_delete() {
     return
   fi
   kinds=("${found[@]}")
-  for resource in "${kinds[@]}"; do may delete "$resource"; done
+  wanted=() policies=()
+  for resource in "${kinds[@]}"; do
+    ask delete "$resource" "$name" --ignore-not-found --dry-run=server || refused "deleting ${resource%%.*} $name"
+    lines_of_cluster "$resource" "$name"
+    want "$resource"
+  done
+  read_entries
+  forget
   name_objects
   save
   warn "nodes are drained one after the other when mirrors go; without the mirror they ask the sources themselves"
@@ -653,38 +726,112 @@ do_delete() {
     say "Deleted: ${resource%%.*}/$name"
   done
   message="deleted"
-  [ $wait = no ] || { wait_for_pools still_has; say "No node is redirected to $registry by these objects."; }
+  [ $wait = no ] || { wait_for_pools; say "No node is redirected to $registry by these objects."; }
 }
 
 do_rollback() {
-  local resource restored=() file
+  local resource restored=() removed=() file triple
   [ -d "$rollback_dir" ] || fail 3 "$rollback_dir is no folder" "name a backup of this script: they are in $backup_dir"
   kinds=()
+  set +f
   for file in "$rollback_dir"/*.yml; do
     [ -r "$file" ] || continue
     restored+=(-f "$file"); file=${file##*/}; kinds+=("${file%.yml}")
   done
-  local gone=()
-  [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do gone+=("$resource"); done <"$rollback_dir/absent"
-  [ ${#restored[@]} -gt 0 ] || [ ${#gone[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored"
-  for resource in ${kinds[@]+"${kinds[@]}"} ${gone[@]+"${gone[@]}"}; do
+  set -f
+  [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do removed+=("$resource"); done <"$rollback_dir/absent"
+  [ ${#restored[@]} -gt 0 ] || [ ${#removed[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored" "name a backup of this script: they are in $backup_dir"
+  for resource in ${kinds[@]+"${kinds[@]}"} ${removed[@]+"${removed[@]}"}; do
     case $resource in imagedigestmirrorsets.* | imagetagmirrorsets.* | imagecontentsourcepolicies.*) ;; *) fail 3 "$rollback_dir is no backup of this script: $resource" ;; esac
   done
+
+  # What is there now must go, as far as neither the backup nor another object has it.
+  wanted=() policies=()
+  for resource in ${kinds[@]+"${kinds[@]}"} ${removed[@]+"${removed[@]}"}; do lines_of_cluster "$resource" "$name"; want "$resource"; done
+  [ ${#restored[@]} = 0 ] || ask apply --server-side --field-manager=$manager --force-conflicts --dry-run=server "${restored[@]}" || refused "the server refuses the backup"
+  for resource in ${removed[@]+"${removed[@]}"}; do
+    ask delete "$resource" "$name" --ignore-not-found --dry-run=server || refused "deleting ${resource%%.*} $name"
+  done
+  changed=true
   if [ ${#restored[@]} -gt 0 ]; then
-    ask apply --server-side --field-manager=$manager --force-conflicts --dry-run=server "${restored[@]}" || refused "the server refuses the backup"
-    changed=true
     ask apply --server-side --field-manager=$manager --force-conflicts "${restored[@]}" || refused "restoring the backup"
     name_objects
     say "Restored: ${objects[*]}"
   fi
-  for resource in ${gone[@]+"${gone[@]}"}; do
-    changed=true
+  for resource in ${removed[@]+"${removed[@]}"}; do
     ask delete "$resource" "$name" --ignore-not-found || refused "deleting ${resource%%.*} $name"
-    say "Deleted, as before the backup: ${resource%%.*}/$name"
+    say "Deleted, as before: ${resource%%.*}/$name"
   done
+  entries=()
+  read_entries
+  forget
+  for resource in ${kinds[@]+"${kinds[@]}"}; do lines_of_cluster "$resource" "$name"; want "$resource"; done
+  for triple in "${!wanted[@]}"; do unset 'gone[$triple]'; done
   message="restored"
   drain=unknown
-  say "The nodes follow by themselves; watch them with: $OC get machineconfigpool --watch"
+  [ $wait = no ] || { wait_for_pools; say "All nodes have what they had."; }
+}
+
+# ---- what nodes need beside the redirection
+
+config_namespace=openshift-config
+add_ca() {
+  local name_there='' manifest
+  [ -n "$trusted_ca_file" ] || fail 2 "--with-ca: no authority was rendered" "run icsp_render with outputs that have trusted_ca, and registry_ca_file"
+  [ -r "$here/$trusted_ca_file" ] || fail 3 "$here/$trusted_ca_file is missing" "copy the whole folder that icsp_render wrote"
+  ask get images.config.openshift.io cluster -o 'jsonpath={.spec.additionalTrustedCA.name}' || refused "reading the image configuration"
+  name_there=$out
+  manifest=$(<"$here/$trusted_ca_file")
+  # Only one ConfigMap can be named there: ours becomes a key of the one that is.
+  [ -z "$name_there" ] || manifest=${manifest/"  name: registry-passthrough-ca"/"  name: $name_there"}
+  printf '%s\n' "$manifest" >"$work/ca.yml"
+  apply_other "the certificate authority" "$work/ca.yml"
+  [ -n "$name_there" ] || [ "$mode" = check ] || {
+    ask patch images.config.openshift.io cluster --type merge -p '{"spec":{"additionalTrustedCA":{"name":"registry-passthrough-ca"}}}' || refused "naming the ConfigMap in the image configuration"
+    changed=true
+  }
+}
+
+add_pull_secret() {
+  local there ours file=$here/$pull_secret_file
+  [ -n "$pull_secret_file" ] || fail 2 "--with-pull-secret: no pull secret was rendered" "run icsp_render with outputs that have pull_secret, and pull_secret_path"
+  [ -r "$file" ] || fail 3 "$file cannot be read" "copy the whole folder that icsp_render wrote; the file is for its owner only"
+  ask get secret pull-secret -n $config_namespace -o 'jsonpath={.data.\.dockerconfigjson}' || refused "reading the pull secret"
+  there=$(base64 -d <<<"$out" 2>/dev/null)
+  ours=$(<"$file")
+  [ "$there" != "$ours" ] || { say "The pull secret is as it should be."; return; }
+  # Anything else than what ours was made from may hold entries that ours lacks.
+  [ "$(printf '%s' "$there" | sha256sum)" = "$pull_secret_base  -" ] || fail 7 "the cluster's pull secret is not the one that $pull_secret_file was made from, so replacing it could lose entries" \
+    "save it again, run icsp_render with it as pull_secret_path, then this script: $OC get secret/pull-secret -n $config_namespace --template='{{index .data \".dockerconfigjson\" | base64decode}}'"
+  [ "$mode" != check ] || { say "The pull secret would be replaced."; return; }
+  new_backup
+  (umask 077 && printf '%s\n' "$there" >"$backup/pull-secret.json") || fail 3 "no backup can be written to $backup"
+  printf '{"data":{".dockerconfigjson":"%s"}}' "$(base64 -w0 "$file")" >"$work/patch.json"
+  ask patch secret pull-secret -n $config_namespace --type merge --patch-file "$work/patch.json" || refused "replacing the pull secret"
+  changed=true
+  say "The pull secret has the registry's account."
+}
+
+add_signatures() {
+  local file
+  for file in "$here"/signature-configmap.yaml "$here"/signature-configmap.json; do
+    [ ! -r "$file" ] || { apply_other "the signatures of releases" "$file"; return; }
+  done
+  fail 3 "--with-signatures: neither signature-configmap.yaml nor .json is beside this script" "copy it from oc-mirror's cluster-resources"
+}
+
+apply_other() { # WHAT FILE
+  local status=0
+  ask diff --server-side --field-manager=$manager ${force[@]+"${force[@]}"} -f "$2" || status=$?
+  case $status in
+    0) say "Of $1 nothing changes."; return ;;
+    1) ;;
+    *) refused "comparing $1" ;;
+  esac
+  [ "$mode" != check ] || { say "$1 would be applied."; return; }
+  ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} -f "$2" || refused "applying $1"
+  changed=true
+  say "Applied: $1"
 }
 
 connect
@@ -692,10 +839,16 @@ discover
 [ -z "$version" ] || say "OpenShift $version, $family"
 read_manifests
 case $mode in
+  apply | check)
+    [ $with_ca = no ] || add_ca
+    [ $with_pull_secret = no ] || add_pull_secret
+    [ $with_signatures = no ] || add_signatures ;;
+esac
+case $mode in
   apply) do_apply ;;
   check) do_check ;;
   verify) do_verify ;;
-  wait-only) name_objects; wait_for_pools lacks; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
+  wait-only) name_objects; wait_for_pools; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
   delete) do_delete ;;
   rollback) do_rollback ;;
 esac

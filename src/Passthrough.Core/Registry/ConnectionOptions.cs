@@ -38,6 +38,9 @@ public sealed record ConnectionOptions
     /// <summary>Told every token that a token service gives, so that it can be masked; null where nobody prints.</summary>
     public Action<string?>? OnSecret { get; init; }
 
+    /// <summary>Shown the certificate of the server at every handshake, before it is judged; null where nobody looks.</summary>
+    public Action<X509Certificate2>? OnCertificate { get; init; }
+
     /// <summary>Counts every request that is sent with these options, or with options made from them.</summary>
     public RequestCounts Requests { get; init; } = new();
 

@@ -41,6 +41,12 @@ public interface IImageTarget : IImageStore
 
     /// <summary>Puts a manifest under the reference's tag or, where it has none, its digest. What it refers to must be there already.</summary>
     Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation);
+
+    /// <summary>The tags of a repository; none where there is no such repository.</summary>
+    Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation);
+
+    /// <summary>Takes a tag away; what it named stays. That it is gone already is no error.</summary>
+    Task RemoveTagAsync(Reference image, CancellationToken cancellation);
 }
 
 /// <summary>How a blob came to be in a repository.</summary>

@@ -14,6 +14,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     /// <summary>Requests without a body may wait on the registry more often than uploads do on the disk.</summary>
     const int SmallRequestsPerUpload = 4;
 
+    readonly TemporaryTags temporaryTags = new(target);
+
     /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
     /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
     public async Task<CopyReport> CopyAsync(IReadOnlyList<CopyItem> items, CancellationToken cancellation)
@@ -113,7 +115,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var missing = new List<Descriptor>();
         foreach (var child in tree.Missing)
         {
-            if (await target.ResolveAsync(item.Target.WithDigest(child.Digest), cancellation) is null)
+            if (!traits.DigestProvesContent || await target.ResolveAsync(item.Target.WithDigest(child.Digest), cancellation) is null)
                 missing.Add(child);
         }
 
@@ -162,8 +164,12 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         var tree = await ReadAsync(item, cancellation);
         var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
         var states = await Task.WhenAll(wanted.Select(blob => blobs.EnsureAsync(item, blob, cancellation)));
+        var left = await temporaryTags.FindLeftAsync(item.Target, tree, cancellation);
         if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
-            return new CopyOutcome(item, CopyStatus.Present) { Before = before };
+        {
+            await temporaryTags.RemoveAsync(item.Target, left, cancellation);
+            return new CopyOutcome(item, left.Count == 0 ? CopyStatus.Present : CopyStatus.Updated) { Before = before };
+        }
 
         try
         {
@@ -177,6 +183,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             await PutManifestsAsync(item, tree, cancellation);
         }
 
+        await temporaryTags.RemoveAsync(item.Target, temporaryTags.Of(tree), cancellation);
         return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
         {
             Before = before,
@@ -190,9 +197,9 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         // Manifests of single images first and side by side, then indexes from the innermost outwards, the tag last.
         var children = tree.Manifests[..^1];
         await ForEachAsync(children.Where(manifest => manifest.Manifests.IsEmpty), options.Concurrency, async (manifest, token) =>
-            await target.PutManifestAsync(item.Target.WithDigest(manifest.Raw.Digest), manifest.Raw, token), cancellation);
+            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, manifest.Raw.Digest), manifest.Raw, token), cancellation);
         foreach (var index in children.Where(manifest => !manifest.Manifests.IsEmpty))
-            await target.PutManifestAsync(item.Target.WithDigest(index.Raw.Digest), index.Raw, cancellation);
+            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, index.Raw.Digest), index.Raw, cancellation);
         await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, cancellation);
     }
 

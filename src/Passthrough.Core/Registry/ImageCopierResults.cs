@@ -33,7 +33,7 @@ public enum CopyStatus
     /// <summary>The target had it all before.</summary>
     Present,
 
-    /// <summary>The tag named another digest before, or something was missing.</summary>
+    /// <summary>The tag named another digest before, or something was missing, or a run that was cut off had left something.</summary>
     Updated,
 
     Failed,

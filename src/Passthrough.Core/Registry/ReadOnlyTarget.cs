@@ -21,4 +21,8 @@ public sealed class ReadOnlyTarget(IImageTarget inner) : IImageTarget
         Task.FromResult(mountFrom is null ? BlobOutcome.Uploaded : BlobOutcome.Mounted);
 
     public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation) => inner.ListTagsAsync(repository, cancellation);
+
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation) => Task.CompletedTask;
 }

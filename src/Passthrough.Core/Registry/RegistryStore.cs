@@ -42,7 +42,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         var call = Pull(HttpMethod.Head, image, $"manifests/{Wanted(image)}", $"look up {image}") with { Accept = MediaTypes.Manifests };
         return client.SendAsync(call, async (response, token) =>
         {
-            if (response.StatusCode == HttpStatusCode.NotFound)
+            if (IsMissing(response, image))
                 return null;
             // Some registries and proxies know no HEAD; and a refusal of GET comes with the registry's words. A wrong password is not sent twice.
             if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotAcceptable or HttpStatusCode.NotImplemented)
@@ -62,7 +62,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         var call = Pull(HttpMethod.Get, image, $"manifests/{Wanted(image)}", $"read the manifest of {image}") with { Accept = MediaTypes.Manifests };
         return client.SendAsync(call, async (response, token) =>
         {
-            if (response.StatusCode == HttpStatusCode.NotFound)
+            if (IsMissing(response, image))
                 return null;
             await EnsureSuccessAsync(response, call, token, image);
             var type = response.Content.Headers.ContentType?.MediaType ?? "";
@@ -77,6 +77,9 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    bool IsMissing(HttpResponseMessage response, Reference repository) =>
+        response.StatusCode == HttpStatusCode.NotFound || (response.StatusCode == HttpStatusCode.Unauthorized && Traits.RefusesWhatIsMissing && client.IsKnownFor(repository.Repository));
+
     static bool IsManifest(string type) => MediaTypes.IsManifest(type) || MediaTypes.IsSchema1(type);
 
     // Registries exist that serve manifests as plain JSON; the document says what it is.
@@ -90,7 +93,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         var call = Pull(HttpMethod.Head, repository, $"blobs/{blob.Digest}", $"look for blob {blob.Digest} in {repository.Name}");
         return client.SendAsync(call, async (response, token) =>
         {
-            if (response.StatusCode == HttpStatusCode.NotFound)
+            if (IsMissing(response, repository))
                 return false;
             await EnsureSuccessAsync(response, call, token, blob: blob);
             return true;
@@ -173,6 +176,37 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        // The right to push is enough where tags can be removed at all; some token services refuse a scope that says "delete".
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Tag}"), $"remove the tag {image}");
+        return client.SendAsync(call, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, call, token, image);
+            return true;
+        }, cancellation);
+    }
+
+    /// <summary>
+    /// Asks the registry's token service for a token, once for each store, and reads what it grants: products that answer 200 and give fewer rights than were
+    /// asked for tell the truth here. Asking for <c>push</c> makes the repository on some.
+    /// </summary>
+    /// <param name="repository">The repository.</param>
+    /// <param name="actions">For example <c>pull</c>; none asks only who we are.</param>
+    /// <returns>Null where the registry wants no tokens, or its tokens tell nothing.</returns>
+    /// <exception cref="ModuleException">The token service refuses the credential.</exception>
+    public async Task<TokenClaims?> AskForClaimsAsync(Reference repository, IReadOnlyList<string> actions, CancellationToken cancellation)
+    {
+        var call = new RegistryCall(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/"))
+        {
+            Action = $"get a token for {repository.Name}",
+            Repository = repository.Repository,
+            Scopes = actions.Count == 0 ? [] : [$"repository:{repository.Repository}:{string.Join(',', actions)}"],
+        };
+        return TokenClaims.TryParse(await client.TokenAsync(call, cancellation));
+    }
+
     /// <summary>The tags of a repository, in the server's order; none where there is no such repository.</summary>
     public async Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
     {
@@ -180,14 +214,12 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         var call = Pull(HttpMethod.Get, repository, "tags/list?n=1000", $"list the tags of {repository.Name}");
         var seen = new HashSet<Uri>();
         for (Uri? page = call.Address; page is not null && seen.Add(page);)
-            page = await client.SendAsync(call with { Address = page }, (response, token) => ReadPageAsync(response, call with { Address = page }, tags, token), cancellation);
+            page = await client.SendAsync(call with { Address = page }, async (response, token) => IsMissing(response, repository) ? null : await ReadPageAsync(response, call with { Address = page }, tags, token), cancellation);
         return [.. tags.Distinct()];
     }
 
     async Task<Uri?> ReadPageAsync(HttpResponseMessage response, RegistryCall call, List<string> tags, CancellationToken cancellation)
     {
-        if (response.StatusCode == HttpStatusCode.NotFound)
-            return null;
         await EnsureSuccessAsync(response, call, cancellation);
         var json = Json.TryParseObject(System.Text.Encoding.UTF8.GetString(await client.ReadAsync(response, MaxTagPageBytes, call.Action, cancellation)))
             ?? throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered something that is no JSON", "check that the address is a registry's");

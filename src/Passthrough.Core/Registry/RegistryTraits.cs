@@ -14,6 +14,18 @@ public sealed record RegistryTraits
     /// <summary>Whether HEAD by digest proves that the manifest is in this repository (not so on the Go mirror-registry).</summary>
     public bool DigestProvesContent { get; init; } = true;
 
+    /// <summary>
+    /// Whether manifests without a tag are forgotten at once, those that an index will name a moment later too (registries.md C.2). Then each gets a
+    /// temporary tag until the index has its own.
+    /// </summary>
+    public bool CollectsUntaggedChildren { get; init; }
+
+    /// <summary>
+    /// Whether a repository that is not there is refused like one that may not be read (401), also to an account that may make it. Then a refusal of a known
+    /// account is taken for absence; whether it may push is told when it does.
+    /// </summary>
+    public bool RefusesWhatIsMissing { get; init; }
+
     /// <summary>Whether the referrers API is served; otherwise the fallback tag is kept by the client.</summary>
     public bool? HasReferrersApi { get; init; }
 

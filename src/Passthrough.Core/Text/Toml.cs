@@ -46,6 +46,10 @@ public static class Toml
         return true;
     }
 
+    /// <summary>The names of the <c>[tables]</c> of a document, as they follow each other; a reader that goes by this order needs no more. Empty where it is no TOML.</summary>
+    public static IReadOnlyList<IReadOnlyList<string>> TableNames(string text) =>
+        TryParse(text, out _, out _) ? [.. SyntaxParser.Parse(text).Tables.OfType<TableSyntax>().Select(table => Names(table.Name!))] : [];
+
     /// <summary>A string as a basic string, in quotation marks.</summary>
     public static string Quote(string text)
     {

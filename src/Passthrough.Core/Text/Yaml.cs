@@ -21,7 +21,7 @@ public static class Yaml
     /// <exception cref="FormatException">No YAML, or YAML that is no JSON; the message says where and why.</exception>
     public static IReadOnlyList<JToken> ParseAll(string text)
     {
-        var parser = new Parser(new StringReader(text));
+        var parser = new Parser(new StringReader(text.TrimStart('\uFEFF')));
         var documents = new List<JToken>();
         var reader = new Reader(parser);
         try

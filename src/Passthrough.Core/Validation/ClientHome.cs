@@ -17,7 +17,7 @@ sealed class ClientHome : IDisposable
     /// <summary>Where this host keeps its CAs, where that is not where programs expect them.</summary>
     static readonly string[] TrustVariables = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-    public string Root { get; } = Directory.CreateTempSubdirectory("passthrough-proof-").FullName;
+    string Root { get; } = Directory.CreateTempSubdirectory("passthrough-proof-").FullName;
 
     /// <summary>The client's HOME with the redirection.</summary>
     public string Mirrored => Path.Combine(Root, "home");
@@ -34,6 +34,18 @@ sealed class ClientHome : IDisposable
 
     /// <summary>Bytes that may still be written here.</summary>
     public long FreeBytes => new DriveInfo(Root).AvailableFreeSpace;
+
+    /// <summary>Whether a path lies in it.</summary>
+    public bool Holds(string path) => path.StartsWith(Root + "/", StringComparison.Ordinal);
+
+    /// <summary>A file of the client's own.</summary>
+    /// <returns>Its path.</returns>
+    public string Write(string name, string text)
+    {
+        var path = Path.Combine(Root, name);
+        Write(path, Encoding.UTF8.GetBytes(text));
+        return path;
+    }
 
     /// <summary>An empty folder that is not there yet.</summary>
     public string NewFolder(string name) => Path.Combine(Root, name);

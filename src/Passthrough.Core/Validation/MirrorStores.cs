@@ -4,6 +4,7 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
+using PullSource = Passthrough.Core.Mirroring.Clients.PullSource;
 
 namespace Passthrough.Core.Validation;
 
@@ -13,8 +14,8 @@ sealed class MirrorStores(ProofRequest request) : IDisposable
     readonly ConcurrentDictionary<(string Authority, bool Insecure), Lazy<Task<MirrorStore>>> stores = new();
 
     /// <summary>The registry of a place; one that does not answer comes with its fault.</summary>
-    public Task<MirrorStore> OpenAsync(MirrorPlace place, CancellationToken cancellation) => stores.GetOrAdd(
-        (place.Image!.Registry, place.Mirror.Insecure || !request.Options.ValidateCertificates),
+    public Task<MirrorStore> OpenAsync(PullSource place, CancellationToken cancellation) => stores.GetOrAdd(
+        (place.Image.Registry, place.Insecure || !request.Options.ValidateCertificates),
         key => new Lazy<Task<MirrorStore>>(() => OpenAsync(key.Authority, key.Insecure, cancellation))).Value;
 
     /// <summary>The trust that is for one registry: what the user gave is the endpoint's, every other has its certs.d folder.</summary>

@@ -65,6 +65,9 @@ public sealed record ProofRead(Reference Source)
     /// <summary>Why it failed; null where it passed.</summary>
     public string? Error { get; init; }
 
+    /// <summary>What to do about it; not in the JSON, whose result has one hint.</summary>
+    public string? Hint { get; init; }
+
     public bool Passed => Error is null;
 
     public JObject ToJson() => new()

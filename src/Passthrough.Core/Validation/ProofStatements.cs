@@ -31,7 +31,7 @@ static class ProofStatements
                 : badControl is not null ? $"the negative control for {badControl.Source} did not fail as it must: {badControl.Got}"
                 : client.Proves ? $"no image of {uncopied} was copied whole" : NoClient,
             Hint = passed ? null
-                : failed.Count > 0 ? "look at the images that failed; push them again, or render again with setup-registry-passthrough.yml"
+                : failed.Count > 0 ? failed[0].Hint ?? "look at the images that failed; push them again, or render again with setup-registry-passthrough.yml"
                 : client.Proves ? null : "install skopeo (dnf install skopeo, apt-get install skopeo) and run the validation again",
             Level = client.Proves ? "L2" : "L1-self",
             Tool = client.Title,
@@ -65,7 +65,9 @@ static class ProofStatements
             yield return "the redirection: it was read by the program that wrote it, and no client was asked; install skopeo";
         foreach (var proof in proofs.Where(proof => proof.Image.Digest is null && proof.Image.Image.Digest is null))
             yield return $"that {proof.Image.Image} is what it is upstream: no delivery recorded its digest, so what the mirror has under the tag was expected";
-        if (copies.Count > 0 && !request.Deep)
+        foreach (var read in proofs.SelectMany(proof => proof.Reads).Where(read => read is { Passed: true, Mirror: { } mirror } && !mirror.StartsWith(request.Endpoint.Authority + "/", StringComparison.Ordinal)))
+            yield return $"that {request.Endpoint.Authority} serves {read.Source}: it came from {read.Mirror}";
+        if (copies.Count > 0 && !request.Deep && !client.CopiesAll)
             yield return "the bytes of the layers that were not copied whole: only that the registry says it has them (deep: true copies every image)";
         if (!request.Options.ValidateCertificates)
             yield return "that the registry's certificate is trusted: validate_certs is false";

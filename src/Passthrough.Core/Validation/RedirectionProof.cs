@@ -20,14 +20,16 @@ public sealed class RedirectionProof
     readonly PullCauses causes;
     readonly MirrorContent content = new();
 
-    RedirectionProof(ProofRequest request, Redirection redirection, MirrorStores stores, ClientHome home, IPullClient client)
+    /// <param name="rendered">As the file has it.</param>
+    /// <param name="redirection">As the client has it: every source blocked.</param>
+    RedirectionProof(ProofRequest request, Redirection rendered, Redirection redirection, MirrorStores stores, ClientHome home, IPullClient client)
     {
         this.request = request;
         this.redirection = redirection;
         this.stores = stores;
         this.home = home;
         this.client = client;
-        causes = new PullCauses(Path.GetFileName(request.RegistriesConf), redirection, stores);
+        causes = new PullCauses(Path.GetFileName(request.RegistriesConf), rendered, redirection, stores);
     }
 
     /// <exception cref="ModuleException">The registries.conf or an auth file cannot be read, or no client would start with them. What an image lacks is no exception, it is in the report.</exception>
@@ -36,24 +38,27 @@ public sealed class RedirectionProof
         if (request.Images.IsEmpty)
             return ProofStatements.NothingDelivered();
         request = request with { Images = [.. request.Images.Select(image => image with { Image = image.Image.WithDefaultTag() }).OrderByDescending(image => image.Digest is not null).DistinctBy(image => image.Image)] };
-        var rendered = AtomicFile.Read(request.RegistriesConf)
+        var file = AtomicFile.Read(request.RegistriesConf)
             ?? throw new ModuleException(ErrorCodes.File, $"{request.RegistriesConf} does not exist, so there is no redirection to prove", "render it first: setup-registry-passthrough.yml");
-        var conf = RegistriesConf.Parse(Encoding.UTF8.GetString(rendered.Span), request.RegistriesConf);
-        var parsed = new Redirection(conf);
+        var conf = RegistriesConf.Parse(Encoding.UTF8.GetString(file.Span), request.RegistriesConf);
+        var rendered = new Redirection(BlockedRedirection.Spelled(conf, request.Endpoint.Authority));
+        var blocked = BlockedRedirection.Of(rendered.Conf, request.Endpoint.Authority, request.Images.Select(image => image.Image));
+        var world = new Redirection(blocked.WithMirrors);
         using var registries = new MirrorStores(request);
-        using var world = new ClientHome();
-        world.WriteRedirection(rendered.Span, BlockedRedirection.Of(conf, request.Images.Select(image => image.Image)));
-        var places = request.Images.SelectMany(image => parsed.EntryFor(image.Image.Name) is { } entry ? entry.Mirrors.Select(mirror => Redirection.Place(entry, mirror, image.Image).Image) : []).OfType<Reference>().ToList();
+        using var rooms = new ClientHome();
+        rooms.WriteRedirection(file.Span, blocked);
+        var places = request.Images.SelectMany(image => world.AllAsked(image.Image)).Select(place => place.Image).ToList();
         foreach (var authority in places.Select(place => place.Registry).Distinct())
-            world.WriteTrust(authority, registries.OptionsFor(authority));
+            rooms.WriteTrust(authority, registries.OptionsFor(authority));
         // Found also where the client reads the user's own file: that it is missing or damaged is said before anything runs.
         var auths = registries.AuthFile(places);
         if (request.AuthFile is null)
-            world.WriteAuthFile(auths);
+            rooms.WriteAuthFile(auths);
 
         var searchPath = request.SearchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "";
-        IPullClient tool = await SkopeoClient.FindAsync(world, request, searchPath, cancellation) ?? (IPullClient)new SelfClient(parsed, registries);
-        return await new RedirectionProof(request, parsed, registries, world, tool).ProveAsync(cancellation);
+        using var podman = ClientProgram.Find("skopeo", searchPath) is null ? await PodmanClient.FindAsync(rooms, request, searchPath, cancellation) : null;
+        var tool = await SkopeoClient.FindAsync(rooms, request, searchPath, cancellation) ?? podman ?? (IPullClient)new SelfClient(world, registries);
+        return await new RedirectionProof(request, rendered, world, registries, rooms, tool).ProveAsync(cancellation);
     }
 
     async Task<ProofReport> ProveAsync(CancellationToken cancellation)
@@ -97,24 +102,29 @@ public sealed class RedirectionProof
     async Task<ProofRead> ReadAsync(ImageProof proof, Reference pull, Digest? expected, CancellationToken cancellation)
     {
         var read = new ProofRead(pull) { Expected = expected };
+        if (pull.Registry == request.Endpoint.Authority)
+            return read with { Error = $"{pull.Name} is a name in the mirror itself, which nothing redirects: give the name that the image has upstream" };
         if (causes.KnownDown(pull) is { } down)
-            return read with { Error = down };
-        var answer = await client.ReadManifestAsync(pull, cancellation);
+            return read with { Error = down.Text, Hint = down.Hint };
+        var answer = await client.ReadManifestAsync(pull, expected, cancellation);
         read = read with { Command = answer.Command, Mirror = answer.Places.Count > 0 ? answer.Places[^1] : null };
-        if (answer.Output is not { } bytes)
-            return read with { Mirror = null, Error = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation) };
-        var got = expected?.OfSameAlgorithm(bytes) ?? Digest.Sha256(bytes);
+        if (answer.Got is not { } got)
+        {
+            var cause = await causes.ExplainAsync(proof.Image, pull, expected, client.Title, answer.Words, cancellation);
+            return read with { Mirror = null, Error = cause.Text, Hint = cause.Hint };
+        }
+
         read = read with { Got = got };
-        if (redirection.Resolve(pull).Mirrors.FirstOrDefault(place => place.Text == read.Mirror)?.Image is not { } there)
+        if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
-        return got == expected ? read : read with { Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
+        return got == expected ? read : read with { Hint = PullCauses.PushAgain, Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
     }
 
     /// <summary>Looks at all that the image consists of where it came from, and reads its configurations through the client.</summary>
     async Task LookAsync(ImageProof proof, ProofRead read, CancellationToken cancellation)
     {
-        var place = redirection.Resolve(read.Source).Mirrors.First(place => place.Text == read.Mirror);
-        if (!proof.Looked.Add(place.Image!.Name))
+        var place = redirection.Asked(read.Source).First(place => place.Image.ToString() == read.Mirror);
+        if (!proof.Looked.Add(place.Image.Name))
             return;
         var mirror = await stores.OpenAsync(place, cancellation);
         var (tree, fault) = mirror.Fault is { } unreachable ? (null, unreachable.Message) : await content.LookAsync(mirror.Store, place.Image.WithDigest(read.Got!.Value), proof.Image.Platforms, cancellation);
@@ -123,10 +133,10 @@ public sealed class RedirectionProof
         foreach (var image in fault is null && client.Proves ? tree!.Manifests.OfType<ImageManifest>() : [])
         {
             var pull = read.Source.WithDigest(image.Raw.Digest);
-            var answer = await client.ReadConfigAsync(pull, cancellation);
-            if (answer.Output is not { } bytes)
-                proof.Fault ??= await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
-            else if (image.Config.Digest.OfSameAlgorithm(bytes) != image.Config.Digest)
+            var answer = await client.ReadConfigAsync(pull, image.Config.Digest, cancellation);
+            if (answer.Got is not { } got)
+                proof.Fault ??= (await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation)).Text;
+            else if (got != image.Config.Digest)
                 proof.Fault ??= $"the configuration {image.Config.Digest} of {pull} comes with other bytes";
         }
     }
@@ -142,10 +152,10 @@ public sealed class RedirectionProof
         }
 
         var answer = await client.CopyAsync(copy.Image, copy.Bytes, cancellation);
-        if (answer.Output is not { } manifest)
+        if (answer.Got is not { } got)
             copy.Owner.Fault ??= $"{copy.Image} cannot be copied whole; {client.Title} says: {answer.Words}";
-        else if (copy.Image.Digest!.Value.OfSameAlgorithm(manifest) != copy.Image.Digest)
-            copy.Owner.Fault ??= $"{copy.Image} was copied as {Digest.Sha256(manifest)}";
+        else if (got != copy.Image.Digest)
+            copy.Owner.Fault ??= $"{copy.Image} was copied as {got}";
         else
             copy.IsDone = true;
     }
@@ -153,20 +163,20 @@ public sealed class RedirectionProof
     async Task<ProofControl> ControlAsync(string scope, Reference pull, CancellationToken cancellation)
     {
         var answer = await client.ReadWithoutMirrorsAsync(pull, cancellation);
-        return answer.Output is null
+        return answer.Got is null
             ? new ProofControl(scope, answer.Words.Contains(" is blocked in ", StringComparison.Ordinal), answer.Words) { Command = answer.Command }
-            : new ProofControl(scope, false, $"{pull} was read without the mirrors: {Digest.Sha256(answer.Output)}") { Command = answer.Command };
+            : new ProofControl(scope, false, $"{pull} was read without the mirrors: {answer.Got}") { Command = answer.Command };
     }
 
     /// <summary>What the mirror has under an image's name, where nobody recorded what it should have.</summary>
     async Task<Digest?> MirrorsDigestAsync(Reference image, CancellationToken cancellation)
     {
-        foreach (var place in redirection.Resolve(image).Mirrors.Where(place => place.Image is not null))
+        foreach (var place in redirection.Asked(image))
         {
             try
             {
                 var mirror = await stores.OpenAsync(place, cancellation);
-                if (mirror.Fault is null && await mirror.Store.ResolveAsync(place.Image!, cancellation) is { } found)
+                if (mirror.Fault is null && await mirror.Store.ResolveAsync(place.Image, cancellation) is { } found)
                     return found.Digest;
             }
             catch (ModuleException)

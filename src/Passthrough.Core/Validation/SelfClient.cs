@@ -1,3 +1,4 @@
+using Passthrough.Core.Mirroring.Clients;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Validation;
@@ -12,25 +13,25 @@ sealed class SelfClient(Redirection redirection, MirrorStores stores) : IPullCli
 
     public bool Proves => false;
 
-    public async Task<ClientAnswer> ReadManifestAsync(Reference image, CancellationToken cancellation)
+    public async Task<ClientAnswer> ReadManifestAsync(Reference image, Digest? expected, CancellationToken cancellation)
     {
         var places = new List<string>();
-        foreach (var place in redirection.Resolve(image).Mirrors)
+        foreach (var place in redirection.Asked(image))
         {
-            places.Add(place.Text);
-            if (place.Image is { } there && await ReadAsync(place, there, cancellation) is { } bytes)
-                return new ClientAnswer(null, bytes, "", places);
+            places.Add(place.Image.ToString());
+            if (await ReadAsync(place, cancellation) is { } got)
+                return new ClientAnswer(null, got, "", places);
         }
 
         return new ClientAnswer(null, null, "", places);
     }
 
-    async Task<byte[]?> ReadAsync(MirrorPlace place, Reference there, CancellationToken cancellation)
+    async Task<Digest?> ReadAsync(PullSource place, CancellationToken cancellation)
     {
         try
         {
             var mirror = await stores.OpenAsync(place, cancellation);
-            return mirror.Fault is null && await mirror.Store.ReadManifestAsync(there, cancellation) is { } manifest ? manifest.Bytes.ToArray() : null;
+            return mirror.Fault is null && await mirror.Store.ReadManifestAsync(place.Image, cancellation) is { } manifest ? manifest.Digest : null;
         }
         catch (ModuleException)
         {
@@ -40,7 +41,7 @@ sealed class SelfClient(Redirection redirection, MirrorStores stores) : IPullCli
     }
 
     // What is asked of a real client only.
-    public Task<ClientAnswer> ReadConfigAsync(Reference image, CancellationToken cancellation) => throw new NotSupportedException();
+    public Task<ClientAnswer> ReadConfigAsync(Reference image, Digest expected, CancellationToken cancellation) => throw new NotSupportedException();
 
     public Task<ClientAnswer> CopyAsync(Reference image, long bytes, CancellationToken cancellation) => throw new NotSupportedException();
 

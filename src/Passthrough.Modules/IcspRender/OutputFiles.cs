@@ -4,6 +4,7 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
+using Passthrough.Core.Registry.Auth;
 
 namespace Passthrough.Modules.IcspRender;
 
@@ -30,9 +31,9 @@ sealed class OutputFiles
 
     public IReadOnlyList<RenderedFile> Rendered => [.. items.Select(item => item.File)];
 
-    public JArray Data => new(items.Select(item => new JObject { ["path"] = item.Change.Path, ["kind"] = item.File.Kind, ["changed"] = item.Change.Changed, ["sha256"] = item.File.Sha256 }));
+    public JArray Data => new(items.Select(item => new JObject { ["path"] = item.Change.Path, ["kind"] = item.File.Kind, ["changed"] = item.Change.Changed, ["sha256"] = item.File.PublicSha256 }));
 
-    public IReadOnlyList<ResultDiff> Diffs => [.. items.Where(item => item.Change.Changed).Select(item => new ResultDiff(item.Change.Path, Text(item.Change.Before), Text(item.File.Content)))];
+    public IReadOnlyList<ResultDiff> Diffs => [.. items.Where(item => item.Change.Changed).Select(item => item.Diff)];
 
     /// <summary>For a sentence.</summary>
     public string Summary => items.Where(item => item.Change.Changed).Select(item => item.File.Name).ToList() is { Count: > 0 } changed
@@ -73,10 +74,13 @@ sealed class OutputFiles
     {
         null => file.Mode,
         { } given when file.Mode == FileSettings.Executable => given | (UnixFileMode)((int)(given & ReadBits) >> 2),
-        { } given => file.Mode == FileSettings.Secret ? file.Mode : given,
+        { } given => file.IsSecret ? file.Mode : given,
     };
 
-    static string Text(ReadOnlyMemory<byte>? content) => content is null ? "" : Encoding.UTF8.GetString(content.Value.Span);
+    sealed record Item(RenderedFile File, FileSettings Settings, FileChange Change)
+    {
+        public ResultDiff Diff => new(Change.Path, Text(Change.Before), Text(File.Content));
 
-    sealed record Item(RenderedFile File, FileSettings Settings, FileChange Change);
+        string Text(ReadOnlyMemory<byte>? content) => File.IsSecret ? AuthFileWriter.Redact(content) : content is null ? "" : Encoding.UTF8.GetString(content.Value.Span);
+    }
 }

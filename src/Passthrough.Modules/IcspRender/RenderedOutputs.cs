@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using System.Text;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
+using Passthrough.Core.Mirroring.Cluster;
 using Passthrough.Core.Registry;
 
 namespace Passthrough.Modules.IcspRender;
@@ -15,40 +15,42 @@ sealed class RenderedOutputs
     const string Script = "script";
     const string MetadataOutput = "metadata";
     const string RegistriesConf = "registries_conf";
-
-    const string TrustedCaOutput = "trusted_ca";
-
-    public static readonly ImmutableArray<string> All = [Manifests, Script, MetadataOutput, RegistriesConf, TrustedCaOutput];
+    const string HostsToml = "hosts_toml";
 
     public static readonly ImmutableArray<string> Default = [Manifests, Script, MetadataOutput, RegistriesConf];
+
+    public static readonly ImmutableArray<string> All = [.. Default, HostsToml, .. DayZeroOutputs.All];
 
     readonly ModuleContext context;
     readonly RegistryEndpoint registry;
     readonly MirrorPlan plan;
-    readonly MirrorSourcePolicy policy;
     readonly IReadOnlyList<string> outputs;
     readonly ImmutableArray<MirrorResource> kinds;
+    readonly DayZeroOutputs dayZero;
     readonly string name;
     readonly string filenameHost;
 
-    public RenderedOutputs(ModuleContext context, RegistryEndpoint registry, MirrorPlan plan, MirrorSourcePolicy policy)
+    public RenderedOutputs(ModuleContext context, RegistryEndpoint registry, MirrorNaming naming, MirrorPlan plan, OpenShiftVersion? version)
     {
         this.context = context;
         this.registry = registry;
         this.plan = plan;
-        this.policy = policy;
         var arguments = context.Arguments;
         outputs = arguments.List("outputs");
-        kinds = [.. MirrorResource.All.Where(resource => arguments.List("kinds").Contains(resource.ShortName))];
+        kinds = RenderedKinds.Of(arguments, version);
         RegistryType = arguments.RequiredText("registry_type");
         name = ObjectName.Check(arguments.Text("name") is { Length: > 0 } given ? given : $"registry-passthrough-{RegistryType}");
         filenameHost = FileName(arguments.Text("filename_host") is { Length: > 0 } host ? host : Environment.MachineName);
+        dayZero = new DayZeroOutputs(context, registry, naming, plan, version);
     }
 
     public string RegistryType { get; }
 
+    /// <summary>What a cluster gets from the apply script.</summary>
+    public ImmutableArray<MirrorSet> Applied => [.. RenderedKinds.Applied(kinds).Select(resource => plan.Set(resource.Kind, name))];
+
     /// <summary>What the metadata file says; null where it is not wanted.</summary>
-    public MirrorMetadata? Metadata => !outputs.Contains(MetadataOutput) ? null : new MirrorMetadata
+    public MirrorMetadata? Metadata(MirrorSourcePolicy policy, IReadOnlyList<RenderedFile> files) => !outputs.Contains(MetadataOutput) ? null : new MirrorMetadata
     {
         Name = name,
         RegistryType = RegistryType,
@@ -57,38 +59,56 @@ sealed class RenderedOutputs
         Policy = policy,
         Kinds = [.. kinds.Select(resource => resource.Kind)],
         Plan = plan,
-        Template = outputs.Contains(Manifests) && kinds is [var first, ..] ? Path.Combine(context.Arguments.RequiredText("dest_dir"), ManifestName(first)) : null,
-        Files = [],
+        Template = outputs.Contains(Manifests) ? Path.Combine(context.Arguments.RequiredText("dest_dir"), ManifestName(kinds[0])) : null,
+        Files = files,
         Warnings = [.. context.Warnings],
     };
 
     public IEnumerable<RenderedFile> Render()
     {
-        var labels = ObjectName.Labels(context.Arguments.Dictionary("labels"));
-        var annotations = ObjectName.Annotations(context.Arguments.Dictionary("annotations"));
+        var others = dayZero.Render().ToList();
         if (outputs.Contains(Manifests))
         {
+            var labels = ObjectName.Labels(context.Arguments.Dictionary("labels"));
+            var annotations = ObjectName.Annotations(context.Arguments.Dictionary("annotations"));
             foreach (var resource in kinds)
                 yield return new RenderedFile(ManifestName(resource), resource.ShortName, MirrorSetManifest.Render(plan.Set(resource.Kind, name), labels, annotations));
         }
 
         if (outputs.Contains(Script))
-        {
-            var script = new ApplyScript { Name = name, RegistryType = RegistryType, Registry = registry.Authority, Files = kinds.ToDictionary(resource => resource.ShortName, ManifestName, StringComparer.Ordinal) };
-            yield return new RenderedFile($"apply-icsp-{RegistryType}.sh", Script, script.Render()) { Mode = FileSettings.Executable };
-        }
-
+            yield return new RenderedFile($"apply-icsp-{RegistryType}.sh", Script, RenderScript(others)) { Mode = FileSettings.Executable };
         if (outputs.Contains(RegistriesConf))
             yield return new RenderedFile($"registries-{RegistryType}.conf", RegistriesConf, RegistriesConfDropIn.Render(plan.Sources, IsInsecure));
-        if (outputs.Contains(TrustedCaOutput))
-            yield return new RenderedFile("registry-ca-configmap.yml", TrustedCaOutput, TrustedCa.Render(registry.Authority, Certificates()));
+        foreach (var file in outputs.Contains(HostsToml) ? RenderHostsToml() : [])
+            yield return file;
+        foreach (var file in others)
+            yield return file;
     }
 
-    string Certificates()
+    string RenderScript(IEnumerable<RenderedFile> others) => new ApplyScript
     {
-        var path = context.Arguments.Text("registry_ca_file") ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"outputs has {TrustedCaOutput}, and registry_ca_file is missing", "name the PEM file with the authority of the registry's certificate");
-        var pem = AtomicFile.Read(path) ?? throw new ModuleException(ErrorCodes.File, $"registry_ca_file {path} does not exist on this host", "give the path of a PEM file on the host that runs the module");
-        return TrustedCa.Certificates(path, Encoding.UTF8.GetString(pem.Span));
+        Name = name,
+        RegistryType = RegistryType,
+        Registry = registry.Authority,
+        Files = kinds.Select(resource => KeyValuePair.Create(resource.ShortName, ManifestName(resource)))
+            .Concat(others.Select(file => KeyValuePair.Create(file.Kind, file.Name)))
+            .ToDictionary(StringComparer.Ordinal),
+        PullSecretBase = dayZero.PullSecretBase,
+    }.Render();
+
+    IEnumerable<RenderedFile> RenderHostsToml()
+    {
+        var certificates = dayZero.Certificates();
+        var caFile = certificates is null ? null : $"{registry.Authority.Replace(':', '-')}-ca.crt";
+        if (certificates is not null)
+            yield return new RenderedFile($"certs.d/{caFile}", HostsToml, certificates);
+        foreach (var source in plan.Sources)
+        {
+            if (ContainerdHostsFile.CanRedirect(source.Source))
+                yield return new RenderedFile($"certs.d/{source.Source}/hosts.toml", HostsToml, ContainerdHostsFile.Render(source, registry, !context.Arguments.Flag("validate_certs"), caFile));
+            else if (HostsWithoutImages.Explain(source.Source) is null)
+                context.Warnings.Add($"containerd redirects whole hosts only: there is no hosts.toml for {source.Source}");
+        }
     }
 
     string ManifestName(MirrorResource resource) => $"{resource.ShortName}-{RegistryType}-{filenameHost}.yml";

@@ -10,88 +10,64 @@ namespace Passthrough.Modules.MirrorRepo;
 
 /// <summary>
 /// <c>mirror_repo</c>: the place that holds <c>&lt;registry&gt;/mirror/&lt;upstream-registry&gt;/&lt;image-path&gt;:&lt;tag&gt;</c>, and where in it each upstream is.
-/// The documentation for users is <c>modules/mirror_repo.yml</c>.
+/// The documentation for users is <c>modules/mirror_repo.yml</c>; what is done on the registry is <see cref="NamespaceRun"/>.
 /// </summary>
 sealed class MirrorRepoModule : IAnsibleModule
 {
-    const string Absent = "absent";
-
-    /// <summary>The one repository that is asked whether it can be written to.</summary>
-    const string ProbeRepository = "passthrough-probe";
-
     public ArgumentSpec Spec { get; } = new()
     {
         ModuleName = "mirror_repo",
         Arguments =
         [
-            new("state") { Choices = ["present", Absent], Default = "present" },
+            new("state") { Choices = ["present", "absent"], Default = "present" },
             new("namespace") { Default = MirrorNaming.DefaultNamespace },
             new("upstreams", ArgumentType.List) { Default = DefaultRegistries.Sources.ToArray() },
             new("repositories", ArgumentType.List),
             new("mirror_path_template") { Default = MirrorNaming.DefaultTemplate },
+            new("visibility") { Choices = ["private", "public"] },
+            new("quota", ArgumentType.Bytes),
+            new("immutable_tags", ArgumentType.Flag),
+            new("description"),
+            new("grant_to", ArgumentType.List),
+            new("force", ArgumentType.Flag) { Default = false },
             .. RegistryConnection.Arguments,
         ],
     };
 
     public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
     {
-        var connection = RegistryConnection.From(context);
+        var (connection, arguments) = (RegistryConnection.From(context), context.Arguments);
         var traits = connection.Product.Traits;
-        var naming = new MirrorNaming(connection.Endpoint, context.Arguments.RequiredText("namespace"), context.Arguments.RequiredText("mirror_path_template"), traits);
-        var map = Map(context.Arguments, naming);
-        using var store = connection.OpenStore();
-        var admin = connection.Product.Admin(store);
-        var probe = new Reference(connection.Endpoint.Authority, $"{naming.Namespace}/{ProbeRepository}");
+        var naming = new MirrorNaming(connection.Endpoint, arguments.RequiredText("namespace"), arguments.RequiredText("mirror_path_template"), traits);
+        var repositories = arguments.List("repositories").Select(Reference.Parse).ToList();
+        naming.Targets(repositories);
+        CheckDepth(repositories.Select(naming.Target), traits);
+        var map = naming.Scopes(arguments.List("upstreams")).Concat(repositories.Select(repository => KeyValuePair.Create(repository.Name, naming.Target(repository).Name)).Distinct());
 
-        await admin.HealthAsync(cancellation);
-        await admin.CheckCredentialsAsync(probe, cancellation);
-        var exists = await admin.HasNamespaceAsync(naming.Namespace, cancellation);
-        if (context.Arguments.Text("state") == Absent)
-            return exists == false
-                ? Result($"{connection.Endpoint.Authority} has no repository below {naming.Namespace}", exists, isWritable: null)
-                : throw new ModuleException(
-                    ErrorCodes.Unsupported,
-                    $"state absent: {connection.Product.Title} has no namespaces, {naming.Namespace} is only how the names of repositories on {connection.Endpoint.Authority} begin, and there may be images below it",
-                    "remove images with the registry's own tools; without images nothing is left to remove");
-
-        // Where something was pushed, somebody could; an empty place is asked once. Check mode asks nothing that writes.
-        bool? isWritable = null;
-        if (exists != true && !context.CheckMode)
+        var run = new NamespaceRun(context, connection, naming);
+        var (place, diff) = arguments.Text("state") == "absent" ? await run.RemoveAsync(cancellation) : await run.SetUpAsync(repositories, cancellation);
+        return new ModuleResult
         {
-            await admin.CheckWritableAsync(probe, cancellation);
-            isWritable = true;
-        }
-
-        return Result(
-            $"{connection.Endpoint.Authority}/{naming.Namespace} {(exists == true ? "holds images" : isWritable == true ? "can be written to" : "is empty")}; {connection.Product.Title} makes repositories with the first push, so there is nothing to create",
-            exists,
-            isWritable);
-
-        ModuleResult Result(string message, bool? holdsImages, bool? isWritable) => new()
-        {
-            Changed = false,
-            Message = message,
+            Changed = place.IsChanged,
+            Message = place.Sentence,
+            Diffs = diff is null ? [] : [diff],
             Data = new JObject
             {
-                ["namespace"] = new JObject { ["name"] = naming.Namespace, ["exists"] = holdsImages, ["created"] = false, ["writable"] = isWritable },
+                ["namespace"] = place.ToJson(),
                 ["mirror_map"] = new JArray(map.Select(pair => new JObject { ["source"] = pair.Key, ["mirror"] = pair.Value })),
-                ["limits"] = Limits(traits),
+                ["limits"] = new JObject
+                {
+                    ["max_name_length"] = traits.MaxNameLength,
+                    ["max_path_components"] = traits.MaxPathComponents,
+                    ["max_manifest_bytes"] = traits.MaxManifestBytes,
+                },
             },
         };
     }
 
-    /// <summary>Where each upstream and each repository is, in the order given.</summary>
-    static List<KeyValuePair<string, string>> Map(ModuleArguments arguments, MirrorNaming naming)
+    static void CheckDepth(IEnumerable<Reference> targets, RegistryTraits traits)
     {
-        var repositories = arguments.List("repositories").Select(Reference.Parse).ToList();
-        naming.Targets(repositories);
-        return [.. naming.Scopes(arguments.List("upstreams")), .. repositories.Select(repository => KeyValuePair.Create(repository.Name, naming.Target(repository).Name)).Distinct()];
+        if (traits.MaxPathComponents is { } most && targets.FirstOrDefault(target => target.Repository.Count('/') >= most) is { } deep)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{deep.Name} has {deep.Repository.Count('/') + 1} path components, and this registry takes {most}", "shorten mirror_path_template") { Image = deep.ToString() };
     }
-
-    static JObject Limits(RegistryTraits traits) => new()
-    {
-        ["max_name_length"] = traits.MaxNameLength,
-        ["max_path_components"] = traits.MaxPathComponents,
-        ["max_manifest_bytes"] = traits.MaxManifestBytes,
-    };
 }

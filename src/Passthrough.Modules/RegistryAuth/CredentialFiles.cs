@@ -52,15 +52,26 @@ sealed class CredentialFiles
     public IReadOnlyList<ResultDiff> Diffs =>
         [.. items.Where(item => item.IsChanged).Select(item => new ResultDiff(item.Path, AuthFileWriter.Redact(item.Before), AuthFileWriter.Redact(item.After)))];
 
-    /// <summary>The account that an earlier run put into the docker config; null where there is none.</summary>
-    public Credential? Stored(Reference repository) =>
-        dockerConfig is not null && File.Exists(dockerConfig) ? new AuthFiles(dockerConfig, context.Secrets.Add).Find(repository.Registry, repository.Repository) : null;
+    /// <summary>The account that an earlier run wrote, and what it called its method; null where there is none. The auth config is written first, so it is right where a run was stopped between the two.</summary>
+    public (Credential Credential, string AuthMethod)? InAuthConfig()
+    {
+        if (authConfig is null || AuthConfig.TryRead(AtomicFile.Read(authConfig), connection.Endpoint.ToString()) is not { Password.Length: > 0 } config)
+            return null;
+        context.Secrets.AddCredential(config.Username, config.Password);
+        return (new Credential { Username = config.Username, Password = config.Password }, config.AuthMethod);
+    }
+
+    /// <summary>The same of the docker config, which does not tell the method.</summary>
+    public (Credential Credential, string AuthMethod)? InDockerConfig(Reference repository) =>
+        dockerConfig is not null && File.Exists(dockerConfig) && new AuthFiles(dockerConfig, context.Secrets.Add).Find(repository.Registry, repository.Repository) is { } credential ? (credential, "") : null;
 
     /// <summary>Finds out what each file is to hold. Writes nothing.</summary>
     /// <param name="credential">The account; null where the registry lets anybody in, which needs no entry.</param>
-    /// <param name="authMethod">What the registry wants, for the auth config.</param>
-    public void Prepare(Credential? credential, string authMethod)
+    /// <param name="authMethod">What it is, for the auth config.</param>
+    /// <param name="facts">What the product has in the auth config beside that of all.</param>
+    public void Prepare(Credential? credential, string authMethod, JObject facts)
     {
+        items.Clear();
         if (authConfig is not null)
         {
             var config = new AuthConfig
@@ -70,6 +81,7 @@ sealed class CredentialFiles
                 AuthMethod = authMethod,
                 Username = credential?.Username ?? "",
                 Password = credential?.Password ?? "",
+                Facts = facts,
             };
             Add("auth_config", authConfig, before => config.Render(before, context.Time.GetUtcNow()), settings);
         }
@@ -82,7 +94,7 @@ sealed class CredentialFiles
             // Its owner and mode are somebody else's decision.
             Add("pull_secret", pullSecret, before => Merge(pullSecret, before, credential), new FileSettings());
             if (context.Arguments.List("access").Contains("push"))
-                context.Warnings.Add($"{pullSecret} gets an account that may also push; give the cluster one that may only pull: run this again with access: [pull] and that account where the registry can tell them apart");
+                Warn($"{pullSecret} gets an account that may also push; give the cluster one that may only pull: run this again with access: [pull] and that account where the registry can tell them apart");
         }
     }
 
@@ -116,11 +128,18 @@ sealed class CredentialFiles
     }
 
     ReadOnlyMemory<byte> Merge(string path, ReadOnlyMemory<byte>? before, Credential? credential) =>
-        credential is not null ? AuthFileWriter.Merge(path, before, connection.Endpoint.Authority, credential, context.Warnings.Add)
+        credential is not null ? AuthFileWriter.Merge(path, before, connection.Endpoint.Authority, credential, Warn)
         : before is not null ? AuthFileWriter.Remove(path, before.Value, connection.Endpoint.Authority) ?? NoEntries()
         : NoEntries();
 
     static byte[] NoEntries() => Encoding.UTF8.GetBytes("{\n  \"auths\": {}\n}\n");
+
+    // Files may be prepared twice, for a secret that is good and for its successor.
+    void Warn(string warning)
+    {
+        if (!context.Warnings.Contains(warning))
+            context.Warnings.Add(warning);
+    }
 
     void RequirePullSecret()
     {

@@ -1,35 +1,31 @@
-using Newtonsoft.Json.Linq;
-using Passthrough.Core;
-using Passthrough.Core.Admin;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Mirroring;
-using Passthrough.Core.Oci;
-using Passthrough.Core.Registry.Auth;
 using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.RegistryAuth;
 
 /// <summary>
-/// <c>registry_auth</c>: is the registry healthy, may the account do what it must in the mirror's namespace, and its credentials where docker, podman, skopeo and
-/// OpenShift look for them. The documentation for users is <c>modules/registry_auth.yml</c>.
+/// <c>registry_auth</c>: is the registry healthy; a service account that may do what it must in the mirror's namespace and nothing else; its credentials where docker,
+/// podman, skopeo and OpenShift look for them. The documentation for users is <c>modules/registry_auth.yml</c>; what is done is <see cref="AccountRun"/>.
 /// </summary>
 sealed class RegistryAuthModule : IAnsibleModule
 {
-    const string Absent = "absent";
-    const string Pull = "pull";
-    const string Push = "push";
-
-    /// <summary>The one repository that is asked whether it can be written to.</summary>
-    const string ProbeRepository = "passthrough-probe";
-
     public ArgumentSpec Spec { get; } = new()
     {
         ModuleName = "registry_auth",
         Arguments =
         [
-            new("state") { Choices = ["present", Absent], Default = "present" },
+            new("state") { Choices = ["present", "absent"], Default = "present" },
             new("namespace") { Default = MirrorNaming.DefaultNamespace },
-            new("access", ArgumentType.List) { Choices = [Pull, Push], Default = new[] { Pull, Push } },
+            new("account_name"),
+            new("method") { Choices = ["auto", "robot", "token", "user"], Default = "auto" },
+            new("access", ArgumentType.List) { Choices = ["pull", "push", "delete"], Default = new[] { "pull", "push" } },
+            new("expires_days", ArgumentType.Number),
+            new("rotate") { Choices = ["never", "on_invalid", "always"], Default = "on_invalid" },
+            new("rotate_before_days", ArgumentType.Number),
+            new("retire_previous", ArgumentType.Flag) { Default = false },
+            new("allow_outage", ArgumentType.Flag) { Default = false },
+            new("secret") { NoLog = true },
             new("dest_dir", ArgumentType.Path) { Aliases = ["icsp_template_dir"] },
             new("auth_config_path", ArgumentType.Path),
             new("docker_config_path", ArgumentType.Path),
@@ -42,82 +38,9 @@ sealed class RegistryAuthModule : IAnsibleModule
         RequiredOneOf = [["dest_dir", "auth_config_path", "docker_config_path"]],
     };
 
-    public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
+    public Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
     {
-        var connection = RegistryConnection.From(context);
-        var files = new CredentialFiles(context, connection);
-        return context.Arguments.Text("state") == Absent ? Remove(context, connection, files) : await SetUpAsync(context, connection, files, cancellation);
-    }
-
-    static ModuleResult Remove(ModuleContext context, RegistryConnection connection, CredentialFiles files)
-    {
-        files.Remove();
-        return new ModuleResult
-        {
-            Changed = files.Changed,
-            Message = files.Changed
-                ? $"{(context.CheckMode ? "would remove" : "removed")} the credentials for {connection.Endpoint.Authority} from {files.ChangedPaths}; the account itself stays on the registry"
-                : $"no file has credentials for {connection.Endpoint.Authority}",
-            Diffs = files.Diffs,
-            Data = new JObject { ["registry"] = RegistryData(connection, health: null), ["files"] = files.Data },
-        };
-    }
-
-    static async Task<ModuleResult> SetUpAsync(ModuleContext context, RegistryConnection connection, CredentialFiles files, CancellationToken cancellation)
-    {
-        var probe = new Reference(connection.Endpoint.Authority, $"{new MirrorNaming(connection.Endpoint, context.Arguments.RequiredText("namespace")).Namespace}/{ProbeRepository}");
-        var credential = connection.Credentials.Find(connection.Endpoint.Authority, probe.Repository) ?? files.Stored(probe);
-        if (credential is { Token: not null })
-            throw new ModuleException(ErrorCodes.Unsupported, $"for {connection.Endpoint.Authority} there is a token and no password; registry_type {connection.Product.Name} has nothing to make a lasting account from it", "give username and password");
-        connection = connection with { Credentials = new GivenCredential(connection.Endpoint.Authority, credential) };
-        using var store = connection.OpenStore();
-        var admin = connection.Product.Admin(store);
-
-        var health = await admin.HealthAsync(cancellation);
-        if (!health.IsHealthy)
-            throw new ModuleException(ErrorCodes.Server, $"{connection.Endpoint.Authority} says it is {health.Status}", "look at the registry's log; nothing was written");
-        var isProved = await admin.CheckCredentialsAsync(probe, cancellation);
-        if (!isProved)
-            context.Warnings.Add($"{connection.Endpoint.Authority} lets anybody in: {(credential is null ? "no credentials are needed" : $"the password of {credential.Username} was not asked for, so it is not proved")}. Anybody who reaches it can replace images");
-
-        files.Prepare(credential, isProved ? "basic" : "none");
-        var access = context.Arguments.List("access");
-        // An account that is in the files already was asked when it was put there: a second run sends nothing that writes.
-        var asksForPush = access.Contains(Push) && files.Changed && !context.CheckMode;
-        if (asksForPush)
-            await admin.CheckWritableAsync(probe, cancellation);
-        files.Write();
-
-        var accepted = $"{(credential is null ? "anybody" : $"user {credential.Username}")} may use {connection.Endpoint.Authority}{(asksForPush ? $" and push to {context.Arguments.Text("namespace")}" : "")}";
-        return new ModuleResult
-        {
-            Changed = files.Changed,
-            Message = files.Changed
-                ? $"{accepted}; {(context.CheckMode ? "would write" : "wrote")} {files.ChangedPaths}"
-                : $"{accepted}; the files are as they should be",
-            Diffs = files.Diffs,
-            Data = new JObject
-            {
-                ["registry"] = RegistryData(connection, health),
-                ["account"] = new JObject
-                {
-                    ["username"] = credential?.Username ?? "",
-                    ["method"] = credential is null ? "none" : "user",
-                    ["access"] = new JArray(access),
-                    ["created"] = false,
-                    ["rotated"] = false,
-                    ["expires_at"] = null,
-                },
-                ["files"] = files.Data,
-            },
-        };
-    }
-
-    static JObject RegistryData(RegistryConnection connection, RegistryHealth? health)
-    {
-        var json = new JObject { ["url"] = connection.Endpoint.ToString(), ["type"] = connection.Product.Name };
-        if (health is not null)
-            json["health"] = new JObject { ["status"] = health.Status, ["components"] = new JObject(health.Components.Select(part => new JProperty(part.Key, part.Value))) };
-        return json;
+        var run = new AccountRun(context, RegistryConnection.From(context));
+        return context.Arguments.Text("state") == "absent" ? run.RemoveAsync(cancellation) : run.SetUpAsync(cancellation);
     }
 }

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Security.Cryptography.X509Certificates;
 using Passthrough.Core;
 using Passthrough.Core.Admin;
 using Passthrough.Core.Ansible;
@@ -14,6 +16,9 @@ namespace Passthrough.Modules.Shared;
 /// <param name="Product">What registry it is.</param>
 sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Options, ICredentialSource Credentials, RegistryProduct Product)
 {
+    /// <summary>A certificate that ends within as many days is warned of.</summary>
+    const int DaysOfWarning = 30;
+
     public static ImmutableArray<Argument> Arguments { get; } =
     [
         new("registry_type") { Choices = RegistryProducts.Names, Default = RegistryProducts.Default },
@@ -54,8 +59,33 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Whether the user gave a credential apart from auth files.</summary>
     public required bool HasOwnCredential { get; init; }
 
+    /// <summary>The credentials alone, for modules that write them and ask nobody.</summary>
+    /// <exception cref="ModuleException">User name and password do not come together.</exception>
+    public static ICredentialSource CredentialsFor(RegistryEndpoint endpoint, ModuleContext context) =>
+        new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context));
+
     /// <summary>Connects; the caller disposes of it.</summary>
     public RegistryStore OpenStore() => new(Endpoint, Options, Credentials, Product.Traits);
+
+    /// <summary>The same for transfers: knows which edition of its product the server is, which it may have to ask.</summary>
+    public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
+    {
+        using var administration = new AdminConnection(Endpoint, Options, credential: null, Product.Traits);
+        return new RegistryStore(Endpoint, Options, Credentials, await Product.TraitsAsync(administration, cancellation));
+    }
+
+    /// <summary>Connects to what manages it, as the given account; the caller disposes of it. Warns of a certificate that ends soon.</summary>
+    public AdminConnection OpenAdmin(ModuleContext context, Credential? credential) =>
+        new(Endpoint, Options with { OnCertificate = certificate => WarnOfEnd(context, certificate) }, credential, Product.Traits);
+
+    void WarnOfEnd(ModuleContext context, X509Certificate2 certificate)
+    {
+        var (end, now) = (certificate.NotAfter.ToUniversalTime(), context.Time.GetUtcNow().UtcDateTime);
+        var left = (int)Math.Floor((end - now).TotalDays);
+        var warning = $"the certificate of {Endpoint.Authority} ends in {left} days ({end.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC): renew it, or pulls and pushes fail from then on";
+        if (left is >= 0 and < DaysOfWarning && !context.Warnings.Contains(warning))
+            context.Warnings.Add(warning);
+    }
 
     /// <summary>All other registries, for modules that read from them.</summary>
     /// <param name="context">Its authfile, proxy and patience are used; the target's own credentials and CA are not.</param>

@@ -1,6 +1,5 @@
 using Passthrough.Core.Admin;
 using Passthrough.Core.Registry;
-using Passthrough.Core.Registry.Auth;
 
 namespace Passthrough.Core.Tests.Admin;
 
@@ -25,11 +24,11 @@ public sealed class RegistryProductsTests
     }
 
     [Fact]
-    public void A_product_that_cannot_be_managed_yet_says_what_works()
+    public async Task A_product_that_cannot_be_managed_yet_says_what_works()
     {
-        using var store = new RegistryStore(new RegistryEndpoint("https", "harbor.example.com", null), new ConnectionOptions(), NoCredentials.Instance);
+        using var connection = new AdminConnection(new RegistryEndpoint("https", "harbor.example.com", null), new ConnectionOptions(), credential: null, new RegistryTraits());
 
-        var fault = Assert.Throws<ModuleException>(() => RegistryProducts.Get("harbor").Admin(store));
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => new RegistryProduct("harbor", "Harbor", new RegistryTraits()).AdminAsync(connection, default));
 
         Assert.Equal(ErrorCodes.Unsupported, fault.Code);
         Assert.Equal("registry_type harbor: accounts and namespaces of Harbor cannot be managed yet", fault.Message);

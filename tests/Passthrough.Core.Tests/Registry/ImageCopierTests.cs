@@ -345,6 +345,10 @@ public sealed class ImageCopierTests : IDisposable
             inner.PutBlobAsync(repo, blob, mountFrom, open, cancellation);
 
         public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation) => inner.PutManifestAsync(image, manifest, cancellation);
+
+        public Task<IReadOnlyList<string>> ListTagsAsync(Reference repo, CancellationToken cancellation) => inner.ListTagsAsync(repo, cancellation);
+
+        public Task RemoveTagAsync(Reference image, CancellationToken cancellation) => inner.RemoveTagAsync(image, cancellation);
     }
 
     /// <summary>Says once that a blob is there, and loses it: what a collection of garbage in mid-push looks like.</summary>
@@ -375,5 +379,9 @@ public sealed class ImageCopierTests : IDisposable
             inner.PutBlobAsync(repo, blob, mountFrom, open, cancellation);
 
         public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation) => inner.PutManifestAsync(image, manifest, cancellation);
+
+        public Task<IReadOnlyList<string>> ListTagsAsync(Reference repo, CancellationToken cancellation) => inner.ListTagsAsync(repo, cancellation);
+
+        public Task RemoveTagAsync(Reference image, CancellationToken cancellation) => inner.RemoveTagAsync(image, cancellation);
     }
 }

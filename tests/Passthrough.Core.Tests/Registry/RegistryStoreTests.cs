@@ -113,14 +113,16 @@ public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task The_administration_tells_health_credentials_and_the_right_to_write()
     {
-        using var store = Store();
-        var admin = RegistryProducts.Get("distribution").Admin(store);
+        var account = new Credential { Username = registry.UserName, Password = registry.Password };
+        using var connection = new AdminConnection(new RegistryEndpoint("https", "127.0.0.1", registry.Port), new ConnectionOptions { CaPath = pki.CaFile, Retries = 0 }, account, new RegistryTraits());
+        var admin = await RegistryProducts.Get("distribution").AdminAsync(connection, default);
 
         Assert.Equal("healthy", (await admin.HealthAsync(default)).Status);
-        Assert.True(await admin.CheckCredentialsAsync(Name("mirror/app"), default));
+        Assert.Equal(new SecretCheck(Refusal: null, IsProved: true), await admin.CheckSecretAsync(account, Name("mirror/app"), default));
+        Assert.Equal(401, (await admin.CheckSecretAsync(account with { Password = "wrong" }, Name("mirror/app"), default)).Refusal?.HttpStatus);
         var mark = await registry.Mark();
-        await admin.CheckWritableAsync(Name("mirror/passthrough-probe", null), default);
-        Assert.Equal([("POST", 202), ("DELETE", 204)], (await registry.Requests(mark)).Select(request => (request.Method, request.Status)));
+        await admin.ProveWritableAsync(account, Name("mirror/passthrough-probe", null), default);
+        Assert.Equal([("GET", 401), ("POST", 202), ("DELETE", 204)], (await registry.Requests(mark)).Select(request => (request.Method, request.Status)));
     }
 
     [Fact]

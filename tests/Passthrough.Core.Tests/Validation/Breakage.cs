@@ -77,11 +77,18 @@ sealed record Breakage(string Kind, string Cause, Func<Scenario, Random, Task> B
         Of("source without mirrors", "names no mirror for ", (scenario, random) => scenario.EntryOf(Pick(random, scenario.Images)).Mirrors.Clear()),
         Of("a longer entry without mirrors", "in its entry .*, which is longer than .* and hides it", (scenario, random) =>
             scenario.Entries.Insert(random.Next(2), new Entry(Longer(random, Pick(random, scenario.Images))) { Blocked = random.Next(2) == 0 })),
+        Of("a longer entry that sends names to another upstream", "in its entry .*, which is longer than .* and hides it", (scenario, random) =>
+            scenario.Entries.Add(new Entry(Longer(random, Pick(random, scenario.Images))) { Location = $"{Nobody}/x" })),
+        Of("the source itself as its only mirror", "blocks|names .*, itself a source, as a mirror", (scenario, random) =>
+        {
+            var entry = scenario.EntryOf(Pick(random, scenario.Images));
+            entry.Mirrors = [new(entry.Source)];
+        }),
         Of("a longer entry that leads elsewhere", "is not there; .* leads to .*, but it was delivered to .*; its entry .* is longer than .* and hides it", (scenario, random) =>
             scenario.Entries.Insert(random.Next(2), new Entry(Longer(random, Pick(random, scenario.Images))) { Mirrors = [new($"{scenario.Mirror}/{scenario.Namespace}/elsewhere")] })),
         Of("mirror with another path", "is not there; .* leads to .*, but it was delivered to ", (scenario, random) => Relocate(scenario, random, location => location + Pick(random, ["-old", "/mirror", "x"]))),
         Of("mirror with another host", @"127\.0\.0\.1:9: nobody listens there \(connection refused\); .* leads to .*, but it was delivered to ", (scenario, random) => Relocate(scenario, random, location => location.Replace(scenario.Mirror, Nobody))),
-        Of("mirror that is no image name", "leads to .*, which is no image name", (scenario, random) => Relocate(scenario, random, location => Pick(random, [location.Replace("/m", "/M"), location + "//x", location + ":v1"]))),
+        Of("mirror that is no image name", @"one of the mirrors that .* names for .* makes no image name of .* \(rewriting reference: ", (scenario, random) => Relocate(scenario, random, location => Pick(random, [location.Replace("/m", "/M"), location + "//x", location + ":v1"]))),
         Of("registry down", @"127\.0\.0\.1:9: nobody listens there \(connection refused\)", (scenario, _) =>
         {
             foreach (var entry in scenario.Entries)

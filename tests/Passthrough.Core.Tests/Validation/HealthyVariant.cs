@@ -24,6 +24,13 @@ sealed record HealthyVariant(string Kind, Func<Scenario, Random, Task> Change)
         }),
         Of("entries in another order", (scenario, _) => scenario.Entries.Reverse()),
         Of("mirrors for both kinds of pull", (scenario, _) => scenario.Entries.ForEach(entry => entry.Mirrors = [entry.Mirrors[0] with { Pull = null }])),
+        Of("names rewritten by location", (scenario, random) => scenario.Entries.ForEach(entry =>
+        {
+            entry.Location = entry.Mirrors[0].Location;
+            entry.Insecure = entry.Mirrors[0].Insecure;
+            entry.Mirrors = Breakage.Pick<List<EntryMirror>>(random, [[], [entry.Mirrors[0]], [new($"{Nobody}/x")]]);
+        })),
+        Of("the source itself among its mirrors", (scenario, random) => scenario.Entries.ForEach(entry => entry.Mirrors.Insert(random.Next(2) * 2, new(entry.Source)))),
         Of("a dead mirror before", (scenario, random) => scenario.Entries.ForEach(entry => entry.Mirrors.Insert(0, new EntryMirror($"{Nobody}/mirror/x{random.Next(9)}")))),
         Of("a mirror before that has nothing", (scenario, random) => scenario.Entries.ForEach(entry => entry.Mirrors.Insert(0, entry.Mirrors[0] with { Location = $"{scenario.Mirror}/empty{random.Next(9)}", Pull = null }))),
         Of("longer entries that lead there, too", (scenario, random) =>
@@ -33,7 +40,11 @@ sealed record HealthyVariant(string Kind, Func<Scenario, Random, Task> Change)
             var path = image.Upstream.Repository.Split('/')[0];
             scenario.Entries.Insert(0, new Entry($"{entry.Source}/{path}") { Mirrors = [.. entry.Mirrors.Select(mirror => mirror with { Location = $"{mirror.Location}/{path}" })] });
         }),
-        Of("a double of an entry, which does not count", (scenario, random) => scenario.Entries.Add(new Entry(Breakage.Pick(random, scenario.Entries).Source) { Mirrors = [new($"{Nobody}/x")] })),
+        Of("a double of an entry, which does not count", (scenario, random) =>
+        {
+            var entry = Breakage.Pick(random, scenario.Entries);
+            scenario.Entries.Add(new Entry(entry.Source) { Blocked = entry.Blocked, Mirrors = [new($"{Nobody}/x")] });
+        }),
         Of("the mirror's host is a source, too", (scenario, random) => scenario.Entries.Add(new Entry(Breakage.Pick(random, ["127.0.0.1", scenario.Mirror])))),
         Of("another layout of the file", (scenario, random) => scenario.Layout = Breakage.Pick<Func<string, string>>(random,
         [

@@ -91,6 +91,37 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
         Assert.True(Assert.Single(report.Controls).Passed);
     }
 
+    [Theory]
+    [InlineData("another CA", "give the PEM file of its CA in ca_path")]
+    [InlineData("tag removed", "push it again: push-tar-to-registry.yml")]
+    [InlineData("tag moved", "push it again: push-tar-to-registry.yml")]
+    [InlineData("layer gone from storage", "push it again: push-tar-to-registry.yml")]
+    [InlineData("no tag mirrors", "correct the mirrors and render them again: setup-registry-passthrough.yml")]
+    [InlineData("mirror with another host", "correct the mirrors and render them again: setup-registry-passthrough.yml")]
+    public async Task The_hint_says_what_to_do(string breakage, string hint)
+    {
+        var scenario = new Scenario(stage);
+        await scenario.Deliver("quay.io/team/hint:v1", ImageBuilder.MultiArch($"proof-hint-{breakage}"));
+        scenario.Redirect("quay.io");
+        await Breakage.All.Single(one => one.Kind == breakage).Break(scenario, new Random(1));
+
+        Assert.Equal(hint, (await scenario.Prove()).Hint);
+    }
+
+    [Fact]
+    public async Task A_name_in_the_mirror_is_no_upstream_name()
+    {
+        var scenario = new Scenario(stage);
+        var image = await scenario.Deliver("quay.io/team/direct:v1", ImageBuilder.Image([ImageBuilder.Layer("proof-direct")]));
+        scenario.Named.Add($"{stage.Secured.Name}/{image.Repository}:v1");
+        scenario.Redirect("quay.io");
+
+        var report = await scenario.Prove();
+
+        Assert.False(report.Passed);
+        Assert.StartsWith($"{stage.Secured.Name}/{image.Repository}:v1 by tag: {stage.Secured.Name}/{image.Repository} is a name in the mirror itself, which nothing redirects: give the name that the image has upstream", report.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>skopeo copies no index within an index; what it consists of can be pulled all the same.</summary>
     [Fact]
     public async Task Nested_indexes_and_artifacts_pass()

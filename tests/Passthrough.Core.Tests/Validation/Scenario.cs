@@ -200,6 +200,11 @@ sealed class Entry(string source)
 {
     public string Source { get; set; } = source;
 
+    /// <summary>What names are rewritten to; null for nothing else.</summary>
+    public string? Location { get; set; }
+
+    public bool Insecure { get; set; }
+
     public bool Blocked { get; set; }
 
     public bool DigestOnly { get; set; }
@@ -210,6 +215,10 @@ sealed class Entry(string source)
     {
         var text = new StringBuilder("[[registry]]\n");
         text.Append(CultureInfo.InvariantCulture, $"{(Source.StartsWith('*') ? "prefix" : "location")} = \"{Source}\"\n");
+        if (Location is not null)
+            text.Replace("location =", "prefix =").Append(CultureInfo.InvariantCulture, $"location = \"{Location}\"\n");
+        if (Insecure)
+            text.Append("insecure = true\n");
         if (Blocked)
             text.Append("blocked = true\n");
         if (DigestOnly)

@@ -5,6 +5,7 @@ using Passthrough.Core.Text;
 using Passthrough.Modules.IcspRender;
 using Passthrough.Testing;
 using Passthrough.Testing.Processes;
+using Passthrough.Testing.Registries;
 
 namespace Passthrough.Modules.Tests.IcspRender;
 
@@ -111,9 +112,117 @@ public sealed partial class IcspRenderModuleTests : IDisposable
 
         Assert.False((bool)(await Run())["changed"]!);
         Assert.Equal(old, File.ReadAllText(path));
+        await Run(("outputs", new JArray("metadata")));
+        Assert.False((bool)(await Run(("outputs", new JArray("metadata"))))["changed"]!);
+        File.WriteAllText(path, old);
 
         Assert.True((bool)(await Run(("labels", new JObject { ["team"] = "a" })))["changed"]!);
         Assert.DoesNotContain("2020-01-01T00:00:00Z", File.ReadAllText(path), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_nodes_get_comes_back()
+    {
+        var answer = await Run(("registries", new JArray("quay.io")), ("mirror_source_policy", "NeverContactSource"));
+
+        Assert.Equal(
+            """{"unqualified-search-registries":["registry.access.redhat.com","docker.io"],"short-name-mode":"","registry":[{"prefix":"","location":"quay.io","blocked":true,"mirror":[{"location":"registry.local:8443/mirror/quay.io","pull-from-mirror":"digest-only"},{"location":"registry.local:8443/mirror/quay.io","pull-from-mirror":"tag-only"}]}]}""",
+            Json.Compact(answer["registries_conf"]!));
+        Assert.Empty(answer["conflicts"]!);
+    }
+
+    [Fact]
+    public async Task Before_4_13_there_is_one_kind_which_cannot_do_all()
+    {
+        var answer = await Run(("openshift_version", "4.12.30"), ("registries", new JArray("quay.io")), ("mirror_source_policy", "NeverContactSource"));
+
+        Assert.Equal(["icsp", "script", "registries_conf", "metadata"], answer["files"]!.Select(file => (string)file["kind"]!));
+        Assert.Equal(["ImageContentSourcePolicy redirects pulls by digest only: pulls by tag go to the source itself", "ImageContentSourcePolicy cannot say NeverContactSource: nodes may ask the source itself"], answer["warnings"]!.Select(warning => (string)warning!));
+        Assert.Equal("""[{"prefix":"","location":"quay.io","mirror-by-digest-only":true,"mirror":[{"location":"registry.local:8443/mirror/quay.io"}]}]""", Json.Compact(answer["registries_conf"]!["registry"]!));
+        Assert.Equal("kinds has idms, which came with 4.13, and openshift_version is 4.9; leave kinds out, or give icsp alone", Message(await Run(("openshift_version", "4.9"), ("kinds", new JArray("idms")))));
+        Assert.Equal("kinds has no itms: with NeverContactSource every pull by tag from these sources fails", (string)(await Run(("kinds", new JArray("idms")), ("mirror_source_policy", "NeverContactSource")))["warnings"]![0]!);
+        Assert.Equal("kinds has no idms: pulls by digest go to the source itself", (string)(await Run(("kinds", new JArray("itms"))))["warnings"]![0]!);
+    }
+
+    [Fact]
+    public async Task What_oc_mirror_pushed_is_redirected_too()
+    {
+        var file = folder.Write("idms.yaml", "apiVersion: config.openshift.io/v1\nkind: ImageDigestMirrorSet\nmetadata: {name: idms-release-0}\nspec:\n  imageDigestMirrors:\n  - {mirrors: [registry.local:8443/openshift/release], source: quay.io/openshift-release-dev/ocp-v4.0-art-dev}\n");
+
+        var answer = await Run(("registries", new JArray("quay.io")), ("import_files", new JArray(file)), ("mirror_map", new JArray(
+            new JObject { ["source"] = "quay.io/centos/centos", ["mirror"] = "registry.local:8443/mirror/quay.io/centos/centos" },
+            new JObject { ["source"] = "ghcr.io/team/tool", ["mirror"] = "registry.local:8443/mirror/ghcr.io/team/tool" })));
+
+        Assert.Equal(["quay.io", "ghcr.io/team/tool", "quay.io/openshift-release-dev/ocp-v4.0-art-dev"], answer["sources"]!.Select(source => (string)source["source"]!));
+        Assert.Contains("  - source: quay.io/openshift-release-dev/ocp-v4.0-art-dev\n    mirrors:\n    - registry.local:8443/openshift/release\n", Read("itms-harbor-bastion.yml"), StringComparison.Ordinal);
+        Assert.False((bool)(await Run(check: true, more: [("registries", new JArray("quay.io")), ("import_files", new JArray(file)), ("mirror_map", new JArray(new JObject { ["source"] = "ghcr.io/team/tool", ["mirror"] = "registry.local:8443/mirror/ghcr.io/team/tool" }))]))["changed"]!);
+    }
+
+    [Fact]
+    public async Task What_a_cluster_has_is_held_against_it()
+    {
+        var existing = new JArray(
+            new JObject { ["apiVersion"] = "operator.openshift.io/v1alpha1", ["kind"] = "ImageContentSourcePolicy", ["metadata"] = new JObject { ["name"] = "image-policy-0" }, ["spec"] = new JObject { ["repositoryDigestMirrors"] = new JArray(new JObject { ["source"] = "quay.io", ["mirrors"] = new JArray("old.local/q") }) } },
+            new JObject { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JObject { ["name"] = "x" } });
+
+        var never = await Run(("registries", new JArray("quay.io")), ("mirror_source_policy", "NeverContactSource"), ("existing_objects", existing));
+        Assert.Equal(("policy", "quay.io", "ImageContentSourcePolicy image-policy-0"), ((string)never["conflicts"]![0]!["type"]!, (string)never["conflicts"]![0]!["source"]!, (string)never["conflicts"]![0]!["object"]!));
+        Assert.Equal((string)never["conflicts"]![0]!["message"]!, (string)Assert.Single(never["warnings"]!)!);
+        Assert.Equal(JTokenType.Null, never["registries_conf"]!.Type);
+
+        var allow = await Run(("registries", new JArray("quay.io")), ("existing_objects", existing));
+        Assert.Empty(allow["conflicts"]!);
+        Assert.Equal(["old.local/q", "registry.local:8443/mirror/quay.io", "registry.local:8443/mirror/quay.io"], allow["registries_conf"]!["registry"]![0]!["mirror"]!.Select(mirror => (string)mirror["location"]!));
+    }
+
+    [Fact]
+    public async Task All_outputs_at_once()
+    {
+        using var pki = new Pki(folder["pki"]);
+        var saved = folder.Write("saved.json", """{"auths":{"quay.io":{"auth":"YTpi"}}}""");
+        (string, JToken?)[] all =
+        [
+            ("registries", new JArray("quay.io", "docker.io", "storage.googleapis.com/openshift-release")), ("outputs", new JArray(new IcspRenderModule().Spec.Arguments.Single(argument => argument.Name == "outputs").Choices)),
+            ("registry_ca_file", pki.CaFile), ("pull_secret_path", saved), ("username", "puller"), ("password", "s3cret-\"+/&"),
+        ];
+
+        var answer = await Run(diff: true, more: all);
+
+        Assert.Null(answer["failed"]);
+        Assert.Equal(
+            ["apply-icsp-harbor.sh", "certs.d/docker.io/hosts.toml", "certs.d/quay.io/hosts.toml", "certs.d/registry.local-8443-ca.crt", "hostedcluster-mirrors.yml", "icsp-harbor-bastion.yml", "icsp-harbor-metadata.json", "idms-harbor-bastion.yml", "install-config-mirrors.yml", "itms-harbor-bastion.yml", "pull-secret-harbor.json", "registries-harbor.conf", "registry-ca-configmap.yml"],
+            Files().Keys.Order(StringComparer.Ordinal));
+        var secret = Path.Combine(Out, "pull-secret-harbor.json");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
+        Assert.Equal(["quay.io", "registry.local:8443"], ((JObject)((JObject)Json.Parse(File.ReadAllText(secret)))["auths"]!).Properties().Select(entry => entry.Name));
+        Assert.Equal("""{"auths":{"quay.io":{"auth":"YTpi"}}}""", File.ReadAllText(saved));
+        var secrets = new SecretCollector();
+        secrets.AddSecret("puller", "s3cret-\"+/&");
+        secrets.Add("result", Json.Compact(answer));
+        secrets.Add("metadata", Read("icsp-harbor-metadata.json"));
+        secrets.Add("script", Read("apply-icsp-harbor.sh"));
+        Assert.Empty(secrets.Find());
+        Assert.Null((string?)answer["files"]!.Single(file => (string)file["kind"]! == "pull_secret")["sha256"]);
+
+        Assert.False((bool)(await Run(check: true, more: all))["changed"]!);
+        Assert.False((bool)(await Run(more: all))["changed"]!);
+    }
+
+    [Fact]
+    public async Task Mode_backup_and_owner()
+    {
+        await Run(("mode", "0640"), ("registries", new JArray("quay.io")));
+        Assert.Equal((UnixFileMode)0b110_100_000, File.GetUnixFileMode(Path.Combine(Out, "idms-harbor-bastion.yml")));
+        Assert.Equal((UnixFileMode)0b111_101_000, File.GetUnixFileMode(Path.Combine(Out, "apply-icsp-harbor.sh")));
+        Assert.False((bool)(await Run(("mode", "0640"), ("backup", true), ("registries", new JArray("quay.io"))))["changed"]!);
+
+        var old = Read("idms-harbor-bastion.yml");
+        var answer = await Run(("mode", "0640"), ("backup", true), ("registries", new JArray("docker.io")));
+
+        var backup = Assert.Single(Directory.GetFiles(Out, "idms-harbor-bastion.yml.*~"));
+        Assert.Equal(old, File.ReadAllText(backup));
+        Assert.Contains(answer["actions"]!, action => (string)action! == $"keep the old {Path.Combine(Out, "idms-harbor-bastion.yml")} as {backup}");
+        Assert.DoesNotContain(Directory.GetFiles(Out, "*~"), path => path.Contains("apply-icsp", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -142,10 +251,24 @@ public sealed partial class IcspRenderModuleTests : IDisposable
             ("Unsupported parameters for (icsp_render) module: registries.url.", await Run(("registries", new JArray(new JObject { ["url"] = "quay.io" })))),
             ("name \"Mirror_Registry\" cannot be an object's name", await Run(("name", "Mirror_Registry"))),
             ("labels: team cannot be \"has space\"", await Run(("labels", new JObject { ["team"] = "has space" }))),
+            ("labels: the value of team is no text", await Run(("labels", new JObject { ["team"] = new JArray() }))),
+            ("annotations are too large", await Run(("annotations", new JObject { ["a"] = new string('x', 300_000) }))),
             ("annotations: \"a/b/c\" cannot be a key", await Run(("annotations", new JObject { ["a/b/c"] = "1" }))),
             ("filename_host \"../etc\" cannot be part of a file's name", await Run(("filename_host", "../etc"))),
             ("mirror_path_template \"mirror/{registry}\" does not end in /{path}", await Run(("mirror_path_template", "mirror/{registry}"))),
             ("cdn.quay.io and registry.access.redhat.com would both be registry.local:8443/mirror in the mirror", await Run(("mirror_path_template", "mirror/{path}"), ("registries", new JArray("cdn.quay.io", "registry.access.redhat.com")))),
+            ("openshift_version \"latest\" is no version", await Run(("openshift_version", "latest"))),
+            ("mirror_map[0].mirrors[0] \"m.local\": a mirror needs a path", await Run(("mirror_map", new JArray(new JObject { ["source"] = "ghcr.io/a", ["mirror"] = "m.local" })))),
+            ($"import_files {file} has no mirror set", await Run(("import_files", new JArray(file)))),
+            ($"import_files {file}.none does not exist on this host", await Run(("import_files", new JArray(file + ".none")))),
+            ($"import_files {folder.Write("bad.yaml", "a: b: c")} is no YAML: line 1, column ", await Run(("import_files", new JArray(folder["bad.yaml"])))),
+            ($"import_files {folder.Write("cs.yaml", "kind: CatalogSource\nmetadata: {name: cs}")} has no mirror set, only CatalogSource cs", await Run(("import_files", new JArray(folder["cs.yaml"])))),
+            ($"import_files {folder.Write("tag.yaml", "apiVersion: config.openshift.io/v1\nkind: ImageTagMirrorSet\nmetadata: {name: t}\nspec: {imageTagMirrors: [{source: 'quay.io/a:v1', mirrors: [m.local/a]}]}")}: ImageTagMirrorSet t imageTagMirrors[0].source \"quay.io/a:v1\": a mirror source cannot carry a tag or digest", await Run(("import_files", new JArray(folder["tag.yaml"])))),
+            ("existing_objects: ImageDigestMirrorSet x has no spec", await Run(("existing_objects", new JArray(new JObject { ["apiVersion"] = "config.openshift.io/v1", ["kind"] = "ImageDigestMirrorSet", ["metadata"] = new JObject { ["name"] = "x" } })))),
+            ("outputs has pull_secret, and pull_secret_path is missing", await Run(("outputs", new JArray("pull_secret")))),
+            ($"pull_secret_path {file}.none does not exist on this host", await Run(("outputs", new JArray("pull_secret")), ("pull_secret_path", file + ".none"))),
+            ("outputs has pull_secret, and neither the parameters nor an auth file have a user name and a password for registry.local:8443", await Run(("outputs", new JArray("pull_secret")), ("pull_secret_path", file), ("authfile", folder.Write("none.json", "{}")))),
+            ("username is given without password", await Run(("outputs", new JArray("pull_secret")), ("pull_secret_path", file), ("username", "me"))),
             ("outputs has trusted_ca, and registry_ca_file is missing", await Run(("outputs", new JArray("trusted_ca")))),
             ($"registry_ca_file {file} holds no certificate", await Run(("outputs", new JArray("trusted_ca")), ("registry_ca_file", file))),
             ("mode \"rw\" is no octal number", await Run(("mode", "rw"))),
@@ -153,6 +276,11 @@ public sealed partial class IcspRenderModuleTests : IDisposable
             ($"folder {Path.Combine(file, "icsp")} cannot be made: {file} is a file", await Run(("dest_dir", Path.Combine(file, "icsp")))),
             ("registry_host \"https://registry.local:1\" cannot be used: its port 1 contradicts registry_port 8443", await Run(("registry_host", "https://registry.local:1"))),
         ];
+
+        using (var large = File.OpenWrite(folder["large.yaml"]))
+            large.SetLength((16 << 20) + 1);
+        mistakes = [.. mistakes, ($"import_files {folder["large.yaml"]} has 16777217 bytes; 16777216 are accepted", await Run(("import_files", new JArray(folder["large.yaml"]))))];
+        mistakes = [.. mistakes, ("the objects would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name")))))];
 
         foreach (var (start, answer) in mistakes)
         {

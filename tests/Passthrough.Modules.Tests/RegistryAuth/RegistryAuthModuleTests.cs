@@ -247,7 +247,7 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"cannot log in to {registry.Name}: {registry.Name} refused user \"pusher\": wrong user name or password", await Run(more: [("password", "mistyped")])),
             ($"cannot log in to {registry.Name}: {registry.Name} wants credentials and none were given", await RunWithout()),
             ("cannot reach the registry https://127.0.0.1:1: ", await Run(more: [("registry_port", 1)])),
-            ("registry_type harbor: accounts and namespaces of Harbor cannot be managed yet", await Run(more: [("registry_type", "harbor")])),
+            ($"cannot ask {registry.Name} for its health: {registry.Name} answered 404 with text/plain in place of Harbor's health", await Run(more: [("registry_type", "harbor")])),
             ("namespace \"Mirror\" cannot be part of a repository's name", await Run(more: [("namespace", "Mirror")])),
             ("mode \"rw\" is no octal number", await Run(more: [("mode", "rw")])),
             ("user \"no-such-user\" does not exist on this host", await Run(more: [("owner", "no-such-user")])),
@@ -255,7 +255,7 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"{helpers} has pass in credHelpers for {registry.Name}", await Run(more: [("docker_config_path", helpers)])),
             ("one of the following is required: dest_dir, auth_config_path, docker_config_path", await Run(more: [("dest_dir", null)])),
             ($"for {registry.Name} there is a token and no password", await RunWithout(("token", "abcdef"))),
-            ("value of access must be one or more of: pull, push. Got no match for: pusk; did you mean push?", await Run(more: [("access", new JArray("pusk"))])),
+            ("value of access must be one or more of: pull, push, delete. Got no match for: pusk; did you mean push?", await Run(more: [("access", new JArray("pusk"))])),
         ];
 
         foreach (var (start, answer) in mistakes)

@@ -19,6 +19,9 @@ public sealed class AnsibleRunner(string folder)
     /// <summary>Is given everything that is printed.</summary>
     public SecretCollector? Collector { get; init; }
 
+    /// <summary>The system whose Ansible is run; null for this machine's.</summary>
+    public DebianRoot? Root { get; init; }
+
     /// <summary>Runs <c>ansible-playbook PLAYBOOK ARGUMENTS…</c>.</summary>
     /// <param name="playbook">Relative to the working directory, as a user types it.</param>
     /// <param name="arguments">Everything after the playbook's name.</param>
@@ -52,14 +55,21 @@ public sealed class AnsibleRunner(string folder)
         ["PYTHONDONTWRITEBYTECODE"] = "1",
     };
 
-    async Task<AnsibleRun> Run(IEnumerable<string> command, CommandSettings? settings)
+    /// <summary>Runs any program of Ansible's.</summary>
+    public async Task<AnsibleRun> Run(IEnumerable<string> command, CommandSettings? settings = null)
     {
         settings ??= new CommandSettings();
         var results = Path.Combine(folder, $"results-{Interlocked.Increment(ref runs)}.jsonl");
         var environment = Environment(results);
         foreach (var (name, value) in settings.Environment)
             environment[name] = value;
-        var result = await Command.Run(command, settings with { Environment = environment, Timeout = settings.Timeout ?? Timeout });
+        var result = await Command.Run(Root?.Enter(command, settings.WorkingDirectory) ?? command, settings with
+        {
+            // Inside a root, that is where Enter goes; outside there may be no such folder.
+            WorkingDirectory = Root is null ? settings.WorkingDirectory : null,
+            Environment = environment,
+            Timeout = settings.Timeout ?? Timeout,
+        });
         Collector?.Add(result.CommandLine, result.All);
         return new AnsibleRun(result, AnsibleRun.ReadTasks(results));
     }

@@ -12,7 +12,12 @@ public sealed class SshTarget : IAsyncDisposable
 {
     readonly ServerProcess server;
 
-    SshTarget(ServerProcess server, int port, string keyFile, string home) => (this.server, Port, KeyFile, Home) = (server, port, keyFile, home);
+    readonly DebianRoot? root;
+
+    SshTarget(ServerProcess server, int port, string keyFile, string home, DebianRoot? root) => (this.server, Port, KeyFile, Home, this.root) = (server, port, keyFile, home, root);
+
+    /// <summary>The account of a target in a root that is no administrator and may become one by sudo.</summary>
+    public const string Unprivileged = "ops";
 
     public int Port { get; }
 
@@ -25,12 +30,16 @@ public sealed class SshTarget : IAsyncDisposable
     public IReadOnlyList<string> Log => server.Log;
 
     /// <summary>What an inventory says about it.</summary>
-    public string InventoryLine(string name) =>
-        $"{name} ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={Port} ansible_user={Environment.UserName} ansible_ssh_private_key_file={KeyFile} "
-        + $"ansible_remote_tmp={Path.Combine(Home, "ansible-tmp")} ansible_python_interpreter=/usr/bin/python3 "
+    /// <param name="name">The host's name.</param>
+    /// <param name="user">Who logs in; by default whoever runs the tests.</param>
+    public string InventoryLine(string name, string? user = null) =>
+        $"{name} ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={Port} ansible_user={user ?? Environment.UserName} ansible_ssh_private_key_file={KeyFile} "
+        + $"ansible_remote_tmp={(root is null ? Path.Combine(Home, "ansible-tmp") : "~/.ansible/tmp")} ansible_python_interpreter=/usr/bin/python3 "
         + "ansible_ssh_common_args='-F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes'";
 
-    public static async Task<SshTarget> Start(string folder)
+    /// <param name="folder">Keys and configuration; the account's home where there is no root.</param>
+    /// <param name="root">The system that it leads into; null for this machine, where only a private passwd is put in the way.</param>
+    public static async Task<SshTarget> Start(string folder, DebianRoot? root = null)
     {
         folder = Directory.CreateDirectory(folder).FullName;
         var home = Directory.CreateDirectory(Path.Combine(folder, "home")).FullName;
@@ -44,6 +53,8 @@ public sealed class SshTarget : IAsyncDisposable
             nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 
             """);
+        if (root is not null)
+            await MakeUnprivileged(root);
         // sshd takes no port 0; a port found free may be taken by somebody else a moment later.
         for (var attempt = 1; ; attempt++)
         {
@@ -51,9 +62,9 @@ public sealed class SshTarget : IAsyncDisposable
             ServerProcess? server = null;
             try
             {
-                server = await ServerProcess.Start(CommandLine(folder, hostKey, port), new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = Libraries });
+                server = await ServerProcess.Start(CommandLine(folder, hostKey, port, root), root is null ? new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = Libraries } : []);
                 await server.WaitForLine<bool>(line => line.Contains("Server listening on 127.0.0.1", StringComparison.Ordinal) ? true : null);
-                return new SshTarget(server, port, clientKey, home);
+                return new SshTarget(server, port, clientKey, root is null ? home : "/root", root);
             }
             catch (InvalidOperationException) when (server is not null && attempt < 5 && server.Log.Any(line => line.Contains("Address already in use", StringComparison.Ordinal)))
             {
@@ -75,7 +86,14 @@ public sealed class SshTarget : IAsyncDisposable
 
     static string Sshd => Checkout.Tool("sshd", "usr/sbin/sshd");
 
-    static List<string> CommandLine(string folder, string hostKey, int port)
+    // A star is a password that nobody has; an exclamation mark would lock the account for sshd.
+    static async Task MakeUnprivileged(DebianRoot root) => (await root.Run("sh", "-c", $"""
+        set -e
+        id {Unprivileged} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --password '*' {Unprivileged}
+        echo '{Unprivileged} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{Unprivileged}
+        """)).MustSucceed();
+
+    static List<string> CommandLine(string folder, string hostKey, int port, DebianRoot? root)
     {
         var configuration = Path.Combine(folder, "sshd_config");
         File.WriteAllText(configuration, $"""
@@ -89,10 +107,12 @@ public sealed class SshTarget : IAsyncDisposable
             PasswordAuthentication no
             PermitRootLogin prohibit-password
             PrintMotd no
-            Subsystem sftp {Checkout.Tool("sshd", "usr/lib/openssh/sftp-server")}
+            Subsystem sftp {(root is null ? Checkout.Tool("sshd", "usr/lib/openssh/sftp-server") : "/usr/lib/openssh/sftp-server")}
 
             """);
-        string[] sshd = [Sshd, "-D", "-e", "-f", configuration];
+        string[] sshd = [root is null ? Sshd : "/usr/sbin/sshd", "-D", "-e", "-f", configuration];
+        if (root is not null)
+            return [.. root.Enter(["sh", "-c", "mkdir -p /run/sshd && exec \"$@\"", "sh", .. sshd])];
         if (!Environment.IsPrivilegedProcess)
             return [.. sshd];
         var script = $"mount --bind {Command.Quote(Path.Combine(folder, "passwd"))} /etc/passwd && mount -t tmpfs none /run && mkdir /run/sshd && exec \"$@\"";

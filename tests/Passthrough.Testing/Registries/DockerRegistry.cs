@@ -102,6 +102,13 @@ public sealed partial class DockerRegistry : IAsyncDisposable
         return [.. Log.Select(RegistryRequest.Parse).OfType<RegistryRequest>().Where(request => !request.UserAgent.StartsWith("passthrough-tests", StringComparison.Ordinal)).Skip(since)];
     }
 
+    /// <summary>Waits until it has been quiet for a while: it finishes an upload that had arrived whole also when its client is gone, and logs it then.</summary>
+    public async Task Settle()
+    {
+        for (int before = -1, now = Log.Count; before != now; (before, now) = (now, Log.Count))
+            await Task.Delay(TimeSpan.FromSeconds(1));
+    }
+
     /// <summary>The requests that asked it to change something.</summary>
     public async Task<IReadOnlyList<RegistryRequest>> Writes(int since = 0) => [.. (await Requests(since)).Where(request => request.IsWrite)];
 

@@ -12,8 +12,7 @@ namespace Passthrough.Testing.Registries;
 /// </summary>
 public sealed class MemoryRegistry : IImageTarget
 {
-    readonly ConcurrentDictionary<string, byte[]> blobs = new();
-    readonly ConcurrentDictionary<string, RawManifest> manifests = new();
+    readonly MemoryContent content = new();
     readonly ConcurrentQueue<string> requests = new();
     int reading;
 
@@ -46,40 +45,39 @@ public sealed class MemoryRegistry : IImageTarget
     {
         var name = Reference.Parse(reference);
         foreach (var blob in image.AllBlobs)
-            blobs[Key(name, blob.Digest)] = blob.Bytes;
+            content.PutBlob(name.Repository, blob.Digest, blob.Bytes);
         foreach (var manifest in image.Manifests)
-            manifests[Key(name, manifest.Digest)] = manifest.Manifest;
-        if (name.Tag is not null)
-            manifests[$"{name.Repository}:{name.Tag}"] = image.Manifest;
+            content.PutManifest(name.Repository, manifest.Manifest, tag: null);
+        content.PutManifest(name.Repository, image.Manifest, name.Tag);
     }
 
     /// <summary>Whether the repository has everything of the image, and the tag names it.</summary>
     public bool Holds(BuiltImage image, string reference)
     {
         var name = Reference.Parse(reference);
-        return manifests.TryGetValue($"{name.Repository}:{name.Tag}", out var tagged) && tagged.Digest == image.Digest
-            && image.Manifests.All(manifest => manifests.TryGetValue(Key(name, manifest.Digest), out var raw) && raw.Bytes.Span.SequenceEqual(manifest.Manifest.Bytes.Span))
-            && image.AllBlobs.All(blob => blobs.TryGetValue(Key(name, blob.Digest), out var bytes) && bytes.AsSpan().SequenceEqual(blob.Bytes));
+        return name.Tag is not null && content.Manifest(name.Repository, name.Tag)?.Digest == image.Digest
+            && image.Manifests.All(manifest => content.Manifest(name.Repository, manifest.Digest.ToString()) is { } raw && raw.Bytes.Span.SequenceEqual(manifest.Manifest.Bytes.Span))
+            && image.AllBlobs.All(blob => content.Blob(name.Repository, blob.Digest) is { } bytes && bytes.AsSpan().SequenceEqual(blob.Bytes));
     }
 
-    public void RemoveBlob(string repository, Digest digest) => blobs.TryRemove($"{repository}@{digest}", out _);
+    public void RemoveBlob(string repository, Digest digest) => content.RemoveBlob(repository, digest);
 
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
     {
         requests.Enqueue($"HEAD manifest {Key(image)}");
-        return Task.FromResult(manifests.GetValueOrDefault(Key(image))?.Descriptor);
+        return Task.FromResult(Find(image)?.Descriptor);
     }
 
     public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation)
     {
         requests.Enqueue($"GET manifest {Key(image)}");
-        return Task.FromResult(manifests.GetValueOrDefault(Key(image)));
+        return Task.FromResult(Find(image));
     }
 
     public Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
     {
         requests.Enqueue($"GET blob {Key(repository, blob.Digest)} {offset}");
-        if (!blobs.TryGetValue(Key(repository, blob.Digest), out var bytes))
+        if (content.Blob(repository.Repository, blob.Digest) is not { } bytes)
             throw new ModuleException(ErrorCodes.NotFound, $"blob {blob.Digest} is not in {repository.Name}") { HttpStatus = 404 };
         Stream stream = new MemoryStream(bytes, (int)offset, bytes.Length - (int)offset);
         lock (requests)
@@ -91,43 +89,53 @@ public sealed class MemoryRegistry : IImageTarget
     public Task<bool> HasBlobAsync(Reference repository, Descriptor blob, CancellationToken cancellation)
     {
         requests.Enqueue($"HEAD blob {Key(repository, blob.Digest)}");
-        return Task.FromResult(blobs.ContainsKey(Key(repository, blob.Digest)));
+        return Task.FromResult(content.Blob(repository.Repository, blob.Digest) is not null);
     }
 
     public async Task<BlobOutcome> PutBlobAsync(Reference repository, Descriptor blob, string? mountFrom, Func<CancellationToken, Task<Stream>> open, CancellationToken cancellation)
     {
         BeforePutBlob?.Invoke(repository, blob);
-        if (mountFrom is not null && !RefusesMounts && blobs.TryGetValue($"{mountFrom}@{blob.Digest}", out var mounted))
+        if (mountFrom is not null && !RefusesMounts && content.Mount(mountFrom, repository.Repository, blob.Digest))
         {
             requests.Enqueue($"MOUNT blob {Key(repository, blob.Digest)} {mountFrom}");
-            blobs[Key(repository, blob.Digest)] = mounted;
             return BlobOutcome.Mounted;
         }
 
         requests.Enqueue($"PUT blob {Key(repository, blob.Digest)}");
-        using var content = new MemoryStream();
+        using var received = new MemoryStream();
         await using (var stream = await open(cancellation))
-            await stream.CopyToAsync(content, cancellation);
-        if (blob.Digest.OfSameAlgorithm(content.ToArray()) != blob.Digest)
+            await stream.CopyToAsync(received, cancellation);
+        if (blob.Digest.OfSameAlgorithm(received.ToArray()) != blob.Digest)
             throw new ModuleException("DIGEST_INVALID", $"the registry refused blob {blob.Digest}") { HttpStatus = 400 };
-        blobs[Key(repository, blob.Digest)] = content.ToArray();
+        content.PutBlob(repository.Repository, blob.Digest, received.ToArray());
         return BlobOutcome.Uploaded;
     }
 
     public Task PutManifestAsync(Reference image, RawManifest manifest, CancellationToken cancellation)
     {
         requests.Enqueue($"PUT manifest {Key(image)}");
-        var parsed = Manifest.Parse(manifest);
-        var missing = parsed.Blobs.Where(blob => !ManifestTree.IsForeign(blob) && !blobs.ContainsKey(Key(image, blob.Digest)))
-            .Concat(parsed.Manifests.Where(child => !manifests.ContainsKey(Key(image, child.Digest)))).ToList();
+        var missing = content.Missing(image.Repository, Manifest.Parse(manifest));
         if (missing.Count > 0)
             throw new ModuleException("MANIFEST_BLOB_UNKNOWN", $"the registry refused {image}: it does not know {missing[0].Digest}") { HttpStatus = 400 };
-        manifests[Key(image, manifest.Digest)] = manifest;
-        if (image.Tag is not null)
-            manifests[Key(image)] = manifest;
+        content.PutManifest(image.Repository, manifest, image.Tag);
         AfterPutManifest?.Invoke(image);
         return Task.CompletedTask;
     }
+
+    public Task<IReadOnlyList<string>> ListTagsAsync(Reference repository, CancellationToken cancellation)
+    {
+        requests.Enqueue($"GET tags {repository.Repository}");
+        return Task.FromResult(content.Tags(repository.Repository));
+    }
+
+    public Task RemoveTagAsync(Reference image, CancellationToken cancellation)
+    {
+        requests.Enqueue($"DELETE tag {Key(image)}");
+        content.RemoveTag(image.Repository, image.Tag!);
+        return Task.CompletedTask;
+    }
+
+    RawManifest? Find(Reference image) => content.Manifest(image.Repository, image.Digest?.ToString() ?? image.Tag ?? "");
 
     static string Key(Reference image) => image.Digest is { } digest ? $"{image.Repository}@{digest}" : $"{image.Repository}:{image.Tag}";
 

@@ -12,7 +12,8 @@ public sealed class Pki : IDisposable
 
     /// <param name="folder">Receives <c>ca.crt</c> and the certificates; is also what skopeo calls a cert-dir.</param>
     /// <param name="name">The common name of the authority.</param>
-    public Pki(string folder, string name = "Passthrough test CA")
+    /// <param name="days">For how many days it and its certificates are good.</param>
+    public Pki(string folder, string name = "Passthrough test CA", int days = 90)
     {
         this.folder = Directory.CreateDirectory(folder).FullName;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -20,7 +21,7 @@ public sealed class Pki : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
-        authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        authority = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(days));
         CaFile = Path.Combine(this.folder, "ca.crt");
         File.WriteAllText(CaFile, authority.ExportCertificatePem() + "\n");
     }

@@ -17,6 +17,7 @@ public sealed class SlowLine : IAsyncDisposable
     readonly List<(long Bytes, TaskCompletionSource Reached)> watches = [];
     long due = TimeProvider.System.GetTimestamp();
     long sent;
+    int open;
 
     /// <param name="target">The registry's port.</param>
     /// <param name="port">Where to listen; 0 takes a free one.</param>
@@ -44,6 +45,13 @@ public sealed class SlowLine : IAsyncDisposable
         return reached.Task;
     }
 
+    /// <summary>Completes when nothing is under way any more: what a killed client had written arrives after its end.</summary>
+    public async Task WhenIdle()
+    {
+        while (Volatile.Read(ref open) > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(20));
+    }
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
@@ -56,7 +64,9 @@ public sealed class SlowLine : IAsyncDisposable
         {
             try
             {
-                _ = Relay(await listener.AcceptSocketAsync(stop.Token));
+                var client = await listener.AcceptSocketAsync(stop.Token);
+                Interlocked.Increment(ref open);
+                _ = Relay(client);
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
             {
@@ -74,11 +84,16 @@ public sealed class SlowLine : IAsyncDisposable
             {
                 client.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
-                await Task.WhenAny(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
+                // Each direction ends by itself: closing both with the first would cut off what the other still carries.
+                await Task.WhenAll(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
                 // A side that went away, or the end of the test: both sides are closed.
+            }
+            finally
+            {
+                Interlocked.Decrement(ref open);
             }
         }
     }
@@ -95,10 +110,14 @@ public sealed class SlowLine : IAsyncDisposable
                 for (var at = 0; at < count;)
                     at += await to.SendAsync(buffer.AsMemory(at, count - at), stop.Token);
             }
+
+            to.Shutdown(SocketShutdown.Send);
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException)
         {
-            // As above.
+            // A side that is gone takes nothing more, and the other one is told so.
+            from.Dispose();
+            to.Dispose();
         }
     }
 

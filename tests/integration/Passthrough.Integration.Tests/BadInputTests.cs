@@ -32,7 +32,7 @@ public sealed class BadInputTests(Stage stage) : IClassFixture<Stage>
             ("CA file that is no certificate", "mirror_repo", stage.ToMirror(("ca_path", noTar))),
             ("plain HTTP to a TLS port", "mirror_repo", stage.ToMirror(("scheme", "http"), ("ca_path", null), ("retries", 0))),
             ("wrong password", "registry_auth", stage.ToMirror(("username", Stage.UserName), ("password", "wrong"), ("dest_dir", stage.Folder["out"]))),
-            ("no credentials to push with", "image_archive", stage.ToMirror(("state", "loaded"), ("path", archive), ("username", ""), ("password", ""))),
+            ("no credentials to push with", "image_archive", stage.ToMirror(("state", "loaded"), ("path", archive), ("only", new[] { "quay.io/team/*" }), ("username", ""), ("password", ""))),
             ("truncated tar", "image_archive", stage.ToMirror(("state", "loaded"), ("path", truncated))),
             ("not a tar", "image_archive", stage.ToMirror(("state", "loaded"), ("path", noTar))),
             ("archive that is not there", "image_archive", stage.ToMirror(("state", "loaded"), ("path", stage.Folder["none.tar"]))),
@@ -46,6 +46,8 @@ public sealed class BadInputTests(Stage stage) : IClassFixture<Stage>
         var report = new StringBuilder();
         foreach (var (mistake, module, parameters) in mistakes)
         {
+            // From -vvv on, Ansible's own modules show a stack, too.
+            parameters["_ansible_verbosity"] = 0;
             var answer = await NativeModule.Run(module, parameters, settings: mistake.Contains("credentials", StringComparison.Ordinal) ? null : stage.WithCredentials);
 
             Assert.True(answer.Failed, $"{mistake}: {answer.Command}");
@@ -85,7 +87,7 @@ public sealed class BadInputTests(Stage stage) : IClassFixture<Stage>
     };
 
     string Scrub(string text) => Regex.Replace(
-        text.Replace(stage.Folder.Path, "FOLDER", StringComparison.Ordinal), @"127\.0\.0\.1:\d+|sha256:[0-9a-f]{64}", match => match.Value.StartsWith("sha", StringComparison.Ordinal) ? "sha256:…" : "127.0.0.1:PORT");
+        text.Replace(stage.Folder.Path, "FOLDER", StringComparison.Ordinal), @"(?<=127\.0\.0\.1:|no-such-registry\.invalid:)\d+|(?<=sha256:)[0-9a-f]{64}|(?<=byte |claims |, )\d+(?=[:):]| bytes| are left)", match => match.Length == 64 ? "…" : "N");
 
     static int ClosedPort()
     {

@@ -32,6 +32,8 @@ public sealed class InterruptedLoadTests : IDisposable
         await Task.WhenAny(load.Completion, line.WhenSent(total / 2));
         Assert.False(load.Completion.IsCompleted, "the load ended before it could be killed");
         await load.Kill();
+        await line.WhenIdle();
+        await mirror.Settle();
 
         // Nothing half-done looks whole: what has a tag is complete, and nothing is recorded as delivered.
         Assert.False(File.Exists(folder["record.json"]));

@@ -8,7 +8,8 @@ namespace Passthrough.Integration.Tests;
 /// <summary>What `make modules` built: small, the same under every name, and able to run on systems older than this one.</summary>
 public partial class NativeExecutableTests
 {
-    const long MaximumSize = 10_000_000;
+    /// <summary>Every task uploads it. The libraries alone are 9 MB before Substitutions.xml; archives of every tool and all registry products are in it.</summary>
+    const long MaximumSize = 12_500_000;
 
     /// <summary>RHEL 8's glibc, the oldest we promise.</summary>
     static readonly Version OldestGlibc = new(2, 28);
@@ -21,7 +22,7 @@ public partial class NativeExecutableTests
 
     [Theory]
     [MemberData(nameof(Modules))]
-    public void A_module_is_an_executable_of_at_most_ten_megabytes(string module)
+    public void A_module_is_an_executable_within_its_budget(string module)
     {
         var file = new FileInfo(Executable(module));
 

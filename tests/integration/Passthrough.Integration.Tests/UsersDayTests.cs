@@ -1,8 +1,5 @@
-using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
-using Passthrough.Core.Text;
 using Passthrough.Testing;
-using Passthrough.Testing.Ansible;
 
 namespace Passthrough.Integration.Tests;
 
@@ -12,11 +9,11 @@ public sealed class UsersDayTests(Stage stage) : IClassFixture<Stage>
     [Fact]
     public async Task Download_setup_push_validate_then_everything_again_without_a_change()
     {
-        var day = new Day(stage, "day");
-        foreach (var playbook in Day.Playbooks)
+        var day = new UsersDay(stage, "day");
+        foreach (var playbook in UsersDay.Playbooks)
         {
             // Validation has nothing to write, so nothing that check mode could predict.
-            if (playbook != Day.Validate)
+            if (playbook != UsersDay.Validate)
             {
                 var files = day.Files();
                 var mark = await stage.Mirror.Mark();
@@ -40,7 +37,7 @@ public sealed class UsersDayTests(Stage stage) : IClassFixture<Stage>
 
         var settled = day.Files();
         var start = await stage.Mirror.Mark();
-        foreach (var playbook in Day.Playbooks)
+        foreach (var playbook in UsersDay.Playbooks)
         {
             var again = (await day.Run(playbook)).MustSucceed();
             Assert.True(again.Changed == 0, $"{playbook}, the second time:\n{again.Command}");
@@ -58,8 +55,8 @@ public sealed class UsersDayTests(Stage stage) : IClassFixture<Stage>
     [Fact]
     public async Task From_the_root_with_localhost_as_the_only_inventory()
     {
-        var day = new Day(stage, "root") { WorkingDirectory = Checkout.Root, Inventory = ["-i", "localhost,", "-c", "local"] };
-        foreach (var playbook in Day.Playbooks)
+        var day = new UsersDay(stage, "root") { WorkingDirectory = Checkout.Root, Inventory = ["-i", "localhost,", "-c", "local"] };
+        foreach (var playbook in UsersDay.Playbooks)
         {
             var run = (await day.Run(playbook)).MustSucceed();
             Assert.DoesNotContain("no hosts matched", run.Output, StringComparison.OrdinalIgnoreCase);
@@ -72,82 +69,24 @@ public sealed class UsersDayTests(Stage stage) : IClassFixture<Stage>
     [Fact]
     public async Task Without_an_inventory_setup_falls_back_to_localhost_and_says_so()
     {
-        var day = new Day(stage, "bare") { Inventory = ["-i", "no-such-inventory"] };
+        var day = new UsersDay(stage, "bare") { Inventory = ["-i", "no-such-inventory"] };
 
-        var run = (await day.Run(Day.Setup)).MustSucceed();
+        var run = (await day.Run(UsersDay.Setup)).MustSucceed();
 
         Assert.True(run.Recap["localhost"].Ok > 0, run.Command.ToString());
-        Assert.Contains("localhost", string.Join(' ', run.Tasks.Select(task => (string?)task.Result["msg"]).OfType<string>()), StringComparison.Ordinal);
+        Assert.Contains("localhost", string.Join(' ', run.Tasks.Select(task => task.Result["msg"]?.ToString()).OfType<string>()), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(day.Output, "icsp-distribution-localhost.yml")));
     }
 
     [Fact]
     public async Task Validation_of_nothing_fails()
     {
-        var day = new Day(stage, "nothing");
-        (await day.Run(Day.Setup)).MustSucceed();
+        var day = new UsersDay(stage, "nothing");
+        (await day.Run(UsersDay.Setup)).MustSucceed();
 
-        var run = await day.Run(Day.Validate);
+        var run = await day.Run(UsersDay.Validate);
 
         Assert.False(run.Succeeded);
         Assert.Contains("nothing delivered, not proved", run.Output, StringComparison.Ordinal);
-    }
-
-    /// <summary>One user's folders, variables and runs.</summary>
-    sealed class Day
-    {
-        public const string Download = "download-to-tar.yml";
-        public const string Setup = "setup-registry-passthrough.yml";
-        public const string Push = "push-tar-to-registry.yml";
-        public const string Validate = "validate-passthrough-mode.yml";
-
-        public static readonly string[] Playbooks = [Download, Setup, Push, Validate];
-
-        readonly Stage stage;
-        readonly AnsibleRunner ansible;
-        readonly string folder;
-        readonly string variables;
-        AnsibleRun? last;
-
-        public Day(Stage stage, string name)
-        {
-            this.stage = stage;
-            folder = stage.Folder.Folder(name);
-            Secrets.AddSecret(Stage.UserName, Stage.Password);
-            ansible = stage.Ansible(Secrets);
-            variables = stage.Folder.Write($"{name}-vars.json", Json.Indented(JObject.FromObject(new Dictionary<string, object?>
-            {
-                ["registry_type"] = "distribution",
-                ["registry_local_uri"] = "127.0.0.1",
-                ["registry_local_port"] = $"{stage.Mirror.Port}",
-                ["registry_ca_path"] = stage.Mirror.CaFile,
-                ["icsp_template_dir"] = Output,
-                ["target_mirror_path"] = Path.Combine(folder, "images"),
-                ["source_mirror_path"] = Path.Combine(folder, "images"),
-                ["images"] = stage.Images.Keys,
-                ["pull_from"] = stage.PullFrom,
-            })));
-        }
-
-        public SecretCollector Secrets { get; } = new();
-
-        public string Output => Path.Combine(folder, "icsp");
-
-        public string WorkingDirectory { get; init; } = Checkout.Playbooks;
-
-        public string[] Inventory { get; init; } = ["-i", "inventory"];
-
-        public async Task<AnsibleRun> Run(string playbook, params string[] arguments) => last = await ansible.Playbook(
-            Path.GetRelativePath(WorkingDirectory, Path.Combine(Checkout.Playbooks, playbook)),
-            [.. Inventory, "-e", $"@{variables}", .. arguments],
-            stage.WithCredentials with { WorkingDirectory = WorkingDirectory });
-
-        /// <summary>The proof that the last run gave.</summary>
-        public Task<JObject> Validation() => Task.FromResult(
-            last!.Results("image_archive").Select(result => result["validation"]).OfType<JObject>().LastOrDefault() ?? throw new InvalidOperationException($"no validation in\n{last!.Command}"));
-
-        /// <summary>Every file of the day with its time and size.</summary>
-        public IReadOnlyList<string> Files() =>
-            [.. new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Select(file => $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}").Order(StringComparer.Ordinal)];
     }
 }

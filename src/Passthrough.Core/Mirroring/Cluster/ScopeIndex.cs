@@ -42,7 +42,7 @@ sealed class ScopeIndex
     {
         Insert(paths, scope.Split('/'));
         if (scope.StartsWith(MirrorNames.Wildcard, StringComparison.Ordinal))
-            Insert(domains, scope[MirrorNames.Wildcard.Length..].Split('.').Reverse());
+            Insert(domains, Enumerable.Reverse(scope[MirrorNames.Wildcard.Length..].Split('.')));
         count++;
     }
 

@@ -59,6 +59,15 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
             request.Headers.Authorization = Basic(credential);
     }
 
+    /// <summary>The token that a request would get; null where the registry wants none, or ours is sent as it is.</summary>
+    public async Task<string?> TokenAsync(string repository, IReadOnlyList<string> scopes, string action, CancellationToken cancellation)
+    {
+        var credential = credentials.Find(endpoint.Authority, repository);
+        return challenge is { IsBearer: true } bearer && credential is not { Token: not null, IsIdentityToken: false }
+            ? await tokens.GetAsync(bearer, scopes, credential, action, cancellation)
+            : null;
+    }
+
     /// <summary>
     /// Whether the registry may let a request in that it refused, were it sent again: with a fresh token, or with credentials that it went without.
     /// Judged by what the request carried, not by who learned first: many may be refused at once. Forgets the token that was refused.

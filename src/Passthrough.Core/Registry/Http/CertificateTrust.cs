@@ -15,13 +15,16 @@ sealed class CertificateTrust
 
     readonly X509Certificate2Collection additional;
     readonly bool validate;
+    readonly Action<X509Certificate2>? onCertificate;
 
     /// <param name="additional">CAs and server certificates trusted beside the system's.</param>
     /// <param name="validate">False takes any certificate: the user said so.</param>
-    public CertificateTrust(X509Certificate2Collection additional, bool validate)
+    /// <param name="onCertificate">Shown every certificate, before it is judged.</param>
+    public CertificateTrust(X509Certificate2Collection additional, bool validate, Action<X509Certificate2>? onCertificate = null)
     {
         this.additional = additional;
         this.validate = validate;
+        this.onCertificate = onCertificate;
     }
 
     /// <summary>Reads the certificates of a PEM file that the user named.</summary>
@@ -61,6 +64,8 @@ sealed class CertificateTrust
     public bool Accept(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors)
     {
         var host = (sender as SslStream)?.TargetHostName ?? "the server";
+        if (certificate is X509Certificate2 shown)
+            onCertificate?.Invoke(shown);
         if (!validate)
             return true;
         if (certificate is not X509Certificate2 leaf)

@@ -42,6 +42,9 @@ sealed class RegistryClient : IDisposable
     /// <summary>Whether the registry wants to know who we are.</summary>
     public bool AsksForCredentials => authorizer.AsksForCredentials;
 
+    /// <summary>Whether the registry's token service took the credential for a repository, so that a refusal is about rights.</summary>
+    public bool IsKnownFor(string repository) => authorizer.UsesTokenService && authorizer.Identity(repository) is not null;
+
     /// <summary>Sends until there is a final answer: any status that will be the same next time.</summary>
     /// <returns>The answer, its body not read yet; the caller disposes of it.</returns>
     public Task<HttpResponseMessage> SendAsync(RegistryCall call, CancellationToken cancellation) =>
@@ -53,6 +56,15 @@ sealed class RegistryClient : IDisposable
         {
             using var response = await AttemptAsync(call, token);
             return await read(response, token);
+        }, cancellation);
+
+    /// <summary>The token that would be sent with a call; null where the registry wants none.</summary>
+    public Task<string?> TokenAsync(RegistryCall call, CancellationToken cancellation) =>
+        Retry.RunAsync(async token =>
+        {
+            if (!authorizer.IsReady)
+                await AskForChallengeAsync(call, token);
+            return await authorizer.TokenAsync(call.Repository, call.Scopes, call.Action, token);
         }, cancellation);
 
     /// <summary>Reads a small body, within an attempt.</summary>

@@ -77,7 +77,7 @@ static partial class RegistryError
         var title = Title().Match(body);
         if (title.Success)
             return (null, $"page \"{Quote(WebUtility.HtmlDecode(title.Groups["title"].Value))}\"");
-        return (null, mediaType is "text/html" ? Quote(Tags().Replace(body, " ")) : Quote(body));
+        return (null, mediaType is "text/html" ? Quote(Tags().Replace(body, static _ => " ")) : Quote(body));
     }
 
     static string? Code(JToken? code) =>

@@ -37,7 +37,7 @@ static class RegistryHttp
         foreach (var certificate in options.TrustedCertificates)
             additional.Add(certificate);
 #pragma warning disable CA5359 // it throws what is wrong, and takes all only where the user said so
-        tls.RemoteCertificateValidationCallback = new CertificateTrust(additional, options.ValidateCertificates).Accept;
+        tls.RemoteCertificateValidationCallback = new CertificateTrust(additional, options.ValidateCertificates, options.OnCertificate).Accept;
 #pragma warning restore CA5359
         if (options.ClientCertificate is not null)
             tls.ClientCertificateContext = SslStreamCertificateContext.Create(ClientCertificate(options), additionalCertificates: null, offline: true);

@@ -53,13 +53,16 @@ sealed class Retry
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellation)
     {
         var attempts = 0;
+        T value = default!;
         try
         {
-            return await pipeline.ExecuteAsync(async token =>
+            // The value goes past the pipeline, which would be compiled again for every type of value.
+            await pipeline.ExecuteAsync(async token =>
             {
                 attempts++;
-                return await attempt(token);
+                value = await attempt(token);
             }, cancellation);
+            return value;
         }
         catch (PassingFault passing)
         {

@@ -66,6 +66,24 @@ public sealed class MachineConfigOperatorTests
             Assert.Contains((string)item["why"]!, rollout.DrainReasons);
     }
 
+    [Fact]
+    public void Another_search_list_reboots_nodes_without_a_word_of_draining()
+    {
+        var rollout = Rollout.Between(new NodeFiles(), MachineConfigOperator.Write([], new RegistrySources { Search = ["quay.io"] }));
+
+        Assert.Equal((true, false, false), (rollout.Reboots, rollout.Changes, rollout.Drains));
+    }
+
+    [Fact]
+    public void What_is_refused_changes_nothing()
+    {
+        var before = MachineConfigOperator.Write([new MirrorSet(MirrorKind.ImageDigestMirrorSet, "o", [new MirrorEntry("quay.io", ["m.local/quay.io"])])]);
+        var after = MachineConfigOperator.Write([new MirrorSet(MirrorKind.ImageDigestMirrorSet, "o", [new MirrorEntry("quay.io/", ["m.local/quay.io"])])]);
+
+        Assert.Equal("could not update registries config with new changes: invalid format for source \"quay.io/\"", after.Refusal);
+        Assert.Equal(new Rollout(), Rollout.Between(before, after));
+    }
+
     /// <summary>The older recording, which holds answers only: its titles say what was asked.</summary>
     [Theory]
     [InlineData("ICSP", """{icsp: [{name: 'o', sets: [{source: 'quay.io', mirrors: ['registry.local:8443/mirror/quay.io']}, {source: 'registry.redhat.io', mirrors: ['registry.local:8443/mirror/registry.redhat.io']}]}]}""")]

@@ -1,0 +1,1 @@
+__not_built.py

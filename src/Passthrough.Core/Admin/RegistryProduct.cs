@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Core.Admin;
+
+/// <summary>A registry product: its name in parameters, what a transfer must know about it, and how it is managed. Each is made in the product's own file.</summary>
+/// <param name="Name">The value of <c>registry_type</c>.</param>
+/// <param name="Title">Its name for people.</param>
+/// <param name="Traits">Where no server was asked: what holds of all its editions.</param>
+public sealed record RegistryProduct(string Name, string Title, RegistryTraits Traits)
+{
+    /// <summary>What each edition of it can do, as far as that is known without asking: rows of docs/registries.md.</summary>
+    public ImmutableArray<RegistryCapabilities> Editions { get; init; } = [];
+
+    /// <summary>Makes its administration; may ask the server which edition it is. Null where it cannot be managed yet.</summary>
+    public Func<AdminConnection, CancellationToken, Task<IRegistryAdmin>>? Administer { get; init; }
+
+    /// <summary>Asks a server which edition it is, where that changes what a transfer must know about it; null where it does not.</summary>
+    public Func<AdminConnection, CancellationToken, Task<RegistryTraits>>? AskTraits { get; init; }
+
+    /// <summary>What a transfer to this very server must know. May ask it; writes nothing and needs no account.</summary>
+    /// <exception cref="ModuleException">It does not answer.</exception>
+    public Task<RegistryTraits> TraitsAsync(AdminConnection connection, CancellationToken cancellation) => AskTraits?.Invoke(connection, cancellation) ?? Task.FromResult(Traits);
+
+    /// <param name="connection">Stays the caller's, who disposes of it afterwards.</param>
+    /// <exception cref="ModuleException">This product cannot be managed yet, or does not answer.</exception>
+    public Task<IRegistryAdmin> AdminAsync(AdminConnection connection, CancellationToken cancellation) =>
+        Administer?.Invoke(connection, cancellation)
+        ?? throw new ModuleException(ErrorCodes.Unsupported, $"registry_type {Name}: accounts and namespaces of {Title} cannot be managed yet", $"set them up on the registry by hand; image_archive and icsp_render work with registry_type {Name} already");
+}

@@ -1,0 +1,53 @@
+using Xunit;
+
+namespace Passthrough.Testing.Processes;
+
+/// <summary>
+/// A root folder of another Debian suite (<c>scripts/make-root</c>): another Ansible, another glibc, other users. What runs in it sees the checkout under
+/// its own path, the machine's network, and otherwise only what the suite has; mounts are private and end with the command.
+/// </summary>
+public sealed class DebianRoot
+{
+    /// <summary>Making one takes about a minute; on a busy machine more.</summary>
+    static readonly TimeSpan TimeToMake = TimeSpan.FromMinutes(15);
+
+    DebianRoot(string folder) => Folder = folder;
+
+    /// <summary>Where it lies: a file of it can be read and written from outside.</summary>
+    public string Folder { get; }
+
+    public string this[string path] => Path.Combine(Folder, path.TrimStart('/'));
+
+    /// <summary>Ansible on a controller of that suite. Where the suite cannot be had the test is skipped, and says why.</summary>
+    public static Task<DebianRoot> Controller(string suite) => Make(suite, suite, "ansible-core", "openssh-client", "skopeo", "ca-certificates");
+
+    /// <summary>A host of that suite that modules are sent to: sshd, sudo, Python for Ansible's own modules, an OpenSSL.</summary>
+    public static Task<DebianRoot> Target(string suite, params string[] more) => Make(suite, $"{suite}-target", ["python3", "openssh-server", "sudo", "acl", "ca-certificates", .. more]);
+
+    static async Task<DebianRoot> Make(string suite, string name, params string[] packages)
+    {
+        var folder = Checkout.PathOf("artifacts", "roots", name);
+        var made = await Command.Run([Checkout.PathOf("scripts", "make-root"), suite, folder, .. packages], new() { Timeout = TimeToMake });
+        Skip.IfNot(made.Succeeded, made.All.Trim());
+        return new DebianRoot(folder);
+    }
+
+    /// <summary>The words that run a command in it.</summary>
+    /// <param name="command">As it would be run outside.</param>
+    /// <param name="workingDirectory">The checkout's root by default.</param>
+    public string[] Enter(IEnumerable<string> command, string? workingDirectory = null)
+    {
+        // The shell's first arguments: the root, the checkout, the working directory.
+        const string Script = """
+            mount -t proc none "$1/proc" && mount --rbind /dev "$1/dev" && mkdir -p "$1$2" && mount --bind "$2" "$1$2" &&
+            root=$1 directory=$3 && shift 3 && exec chroot "$root" env -C "$directory" "$@"
+            """;
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", Script, "sh", Folder, Checkout.Root, workingDirectory ?? Checkout.Root, .. command];
+    }
+
+    /// <summary>Removes what users of the pack leave in it, so that the next one begins with nothing.</summary>
+    public async Task Clear() => (await Run("sh", "-c", "rm -rf /opt/* /root/.ansible /root/ocp4-disconnected-helper /home/*/.ansible /var/tmp/ansible*")).MustSucceed();
+
+    /// <summary>Runs a command in it to its end.</summary>
+    public Task<CommandResult> Run(params string[] command) => Command.Run(Enter(command), new CommandSettings());
+}
