@@ -37,6 +37,8 @@ public sealed class ArchiveContents
 
     async Task<ImageContent> ReadAsync(ArchivedImage image, CancellationToken cancellation)
     {
+        if (!image.HasManifest)
+            return new ImageContent(image) { MissingManifests = [image.Root] };
         // The trees are not kept: ten thousand of them would be hundreds of megabytes.
         var name = NameOf(image);
         try
@@ -73,7 +75,7 @@ public sealed record ImageContent(ArchivedImage Image)
     /// <summary>Empty for artifacts.</summary>
     public ImmutableArray<Platform> Platforms { get; init; } = [];
 
-    /// <summary>Children of its index that are not in the archive.</summary>
+    /// <summary>Children of its index that are not in the archive; the image's own manifest, where that is not.</summary>
     public ImmutableArray<Descriptor> MissingManifests { get; init; } = [];
 
     /// <summary>Configurations and layers that are not in the archive, or not whole.</summary>

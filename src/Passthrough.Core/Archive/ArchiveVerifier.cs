@@ -57,10 +57,12 @@ public sealed class ArchiveVerifier(IArchive archive, int concurrency, TransferP
         var name = content.Image.Reference?.ToString() ?? content.Image.Root.Digest.ToString();
         if (content.Fault is { } fault)
             return Of(name, fault.Code, fault.Message, fault.Hint, fault.Blob);
+        if (!content.Image.HasManifest)
+            return Of(name, ErrorCodes.ArchiveCorrupt, $"{name} is incomplete in {archive.Path}: its manifest {content.Image.Root.Digest} is not there", archive.WhenIncomplete ?? "save it again", content.Image.Root.Digest.ToString());
         if (content.MissingManifests.FirstOrDefault() is { } manifest)
             return Of(name, ErrorCodes.ArchiveCorrupt, $"{name} is incomplete in {archive.Path}: its index names the manifest {manifest.Digest}{(manifest.Platform is null ? "" : $" ({manifest.Platform})")}, which is not there", "save it again with all its platforms", manifest.Digest.ToString());
         if (content.MissingBlobs is [var missing, ..])
-            return Of(name, ErrorCodes.ArchiveCorrupt, $"{name} is incomplete in {archive.Path}: blob {missing} is not there, or not whole", "copy the archive again, or save it again", missing.ToString());
+            return Of(name, ErrorCodes.ArchiveCorrupt, $"{name} is incomplete in {archive.Path}: blob {missing} is not there, or not whole", archive.WhenIncomplete ?? "copy the archive again, or save it again", missing.ToString());
         if (damaged.IsEmpty)
             return null;
         var tree = await ManifestTree.ReadAsync(archive, ArchiveContents.NameOf(content.Image), cancellation);

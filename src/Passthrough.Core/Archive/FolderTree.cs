@@ -5,17 +5,14 @@ namespace Passthrough.Core.Archive;
 /// <summary>A folder: what a tar of it would hold. Links in it are told and never followed, so nothing outside it is ever read.</summary>
 sealed class FolderTree : ArchiveTree
 {
-    readonly List<ArchiveEntry> entries;
-    readonly Dictionary<string, int> byName;
+    readonly EntryTable entries = new();
 
-    FolderTree(string path, List<ArchiveEntry> entries)
+    FolderTree(string path, List<ArchiveEntry> found)
     {
         Path = path;
-        this.entries = entries;
-        byName = new(entries.Count, StringComparer.Ordinal);
-        for (var i = 0; i < entries.Count; i++)
-            byName[entries[i].Name] = i;
-        Size = entries.Sum(entry => entry.Size);
+        foreach (var entry in found)
+            entries.Add(entry);
+        Size = found.Sum(entry => entry.Size);
     }
 
     public override string Path { get; }
@@ -58,7 +55,7 @@ sealed class FolderTree : ArchiveTree
 
     static EnumerationOptions Options => new() { RecurseSubdirectories = true, IgnoreInaccessible = false, AttributesToSkip = FileAttributes.None, ReturnSpecialDirectories = false };
 
-    public override IEnumerable<ArchiveMember> FindAll(string name) => byName.TryGetValue(name, out var i) ? [new ArchiveMember(this, entries[i])] : [];
+    public override IEnumerable<ArchiveMember> FindAll(string name) => entries.FindAll(name).Select(entry => new ArchiveMember(this, entry));
 
     protected internal override Stream Open(ArchiveEntry file, long offset)
     {

@@ -22,7 +22,7 @@ sealed partial class OcMirrorV2Origins
     readonly Dictionary<string, CachedTag> byName;
     readonly ILookup<Digest, CachedTag> byDigest;
     readonly Dictionary<CachedTag, Origin> origins = [];
-    readonly Dictionary<CachedTag, List<(Reference Name, bool IsEarlier)>> offers = [];
+    readonly Dictionary<CachedTag, Dictionary<Reference, bool>> offers = [];
     readonly ImmutableArray<SkippedContent>.Builder unreadable = ImmutableArray.CreateBuilder<SkippedContent>();
 
     OcMirrorV2Origins(ArchiveTree tree, List<CachedTag> tags)
@@ -72,7 +72,7 @@ sealed partial class OcMirrorV2Origins
         offers.Clear();
         read();
         foreach (var (tag, names) in offers)
-            origins.TryAdd(tag, new Origin([.. names.Select(name => name.Name).Distinct()], source, names.TrueForAll(name => name.IsEarlier)));
+            origins.TryAdd(tag, new Origin([.. names.Keys], source, names.Values.All(isEarlier => isEarlier)));
     }
 
     void Offer(CachedTag? tag, Reference name, bool isEarlier = false)
@@ -81,7 +81,7 @@ sealed partial class OcMirrorV2Origins
             return;
         if (!offers.TryGetValue(tag, out var names))
             offers[tag] = names = [];
-        names.Add((name, isEarlier));
+        names[name] = isEarlier && names.GetValueOrDefault(name, isEarlier);
     }
 
     /// <summary>Offers a name to the tags that the tool makes of it.</summary>
@@ -250,7 +250,7 @@ sealed partial class OcMirrorV2Origins
     /// <summary>Matches in a file of any size, read window by window: a catalog may have hundreds of megabytes.</summary>
     static IEnumerable<Match> Matches(ArchiveMember member, Regex pattern)
     {
-        const int WindowSize = 256 * 1024;
+        const int WindowSize = 32 * 1024;
         const int LongestMatch = 2048;
         using var stream = member.Open();
         var bytes = new byte[WindowSize];

@@ -17,9 +17,7 @@ public sealed class TarIndex
     /// <summary>PAX records and GNU long names are a few hundred bytes; what is larger is no name.</summary>
     const int MaxMetadataSize = 1024 * 1024;
 
-    readonly List<ArchiveEntry> entries = [];
-    readonly Dictionary<string, int> byName = new(StringComparer.Ordinal);
-    readonly Dictionary<string, List<int>> repeated = new(StringComparer.Ordinal);
+    readonly EntryTable entries = new();
 
     TarIndex()
     {
@@ -29,14 +27,15 @@ public sealed class TarIndex
     public IReadOnlyList<ArchiveEntry> Entries => entries;
 
     /// <summary>The file of that name (the last one, as tar would leave it); null where there is none.</summary>
-    public ArchiveEntry? FindFile(string name) =>
-        byName.TryGetValue(name, out var index) && entries[index].Kind == EntryKind.File ? entries[index] : null;
+    public ArchiveEntry? FindFile(string name)
+    {
+        foreach (var entry in entries.FindAll(name))
+            return entry.Kind == EntryKind.File ? entry : null;
+        return null;
+    }
 
     /// <summary>All members of that name, the last one first.</summary>
-    public IEnumerable<ArchiveEntry> FindAll(string name) =>
-        repeated.TryGetValue(name, out var indexes) ? indexes.AsEnumerable().Reverse().Select(i => entries[i])
-        : byName.TryGetValue(name, out var index) ? [entries[index]]
-        : [];
+    public IEnumerable<ArchiveEntry> FindAll(string name) => entries.FindAll(name);
 
     /// <summary>Reads all headers.</summary>
     /// <param name="archive">The tar.</param>
@@ -53,14 +52,6 @@ public sealed class TarIndex
     {
         if (entries.Count == MaxEntries)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} has more than {MaxEntries} members", "this is no image archive");
-        if (!byName.TryAdd(entry.Name, entries.Count))
-        {
-            if (!repeated.TryGetValue(entry.Name, out var indexes))
-                repeated[entry.Name] = indexes = [byName[entry.Name]];
-            indexes.Add(entries.Count);
-            byName[entry.Name] = entries.Count;
-        }
-
         entries.Add(entry);
     }
 
@@ -135,7 +126,7 @@ public sealed class TarIndex
             var kind = KindOf(type, name);
             // Links, directories and devices have no content whatever their size field says (POSIX pax, "typeflag").
             size = kind is EntryKind.File or EntryKind.Other && type is not ((byte)'3' or (byte)'4' or (byte)'6') ? PaxSize(offset) ?? size : 0;
-            if (name.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
+            if (name.Length > MaxNameLength || link.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
                 throw Corrupt(offset, "a name is longer than 4096 characters or has a NUL in it");
             CheckSize(offset, content, size);
             index.Add(archive, new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content, kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));

@@ -84,7 +84,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                     return;
                 }
 
-                await CheckAsync(item, tree, token);
+                await CheckAsync(item, tree, blobs, token);
                 foreach (var blob in tree.Blobs)
                     unique.TryAdd(blob.Digest, blob.Size);
             }
@@ -99,10 +99,21 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         return options.ContinueOnError || !outcomes.Values.Any(outcome => outcome.Status == CopyStatus.Failed);
     }
 
-    Task<ManifestTree> ReadAsync(CopyItem item, CancellationToken cancellation) =>
-        ManifestTree.ReadAsync(source, item.Source.WithDigest(item.Root.Digest), cancellation);
+    async Task<ManifestTree> ReadAsync(CopyItem item, CancellationToken cancellation)
+    {
+        var name = item.Source.WithDigest(item.Root.Digest);
+        try
+        {
+            return await ManifestTree.ReadAsync(source, name, cancellation);
+        }
+        catch (ModuleException e) when (e.Code == ErrorCodes.NotFound)
+        {
+            // A differential may name an image and leave all of it to an earlier delivery.
+            return await ManifestTree.ReadAsync(new DeliveredManifests(source, target, item, options), name, cancellation);
+        }
+    }
 
-    async Task CheckAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    async Task CheckAsync(CopyItem item, ManifestTree tree, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         var traits = target.Traits;
         if (item.Target.Name.Length > traits.MaxNameLength)
@@ -127,8 +138,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
 
         foreach (var blob in tree.Blobs)
         {
-            if (!ManifestTree.IsForeign(blob) && !options.SourceHas(blob) && !await target.HasBlobAsync(item.Target, blob, cancellation))
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", "make the archive again") { Blob = blob.Digest.ToString() };
+            if (!ManifestTree.IsForeign(blob) && !options.SourceHas(blob) && !await blobs.IsInTargetAsync(item, blob, cancellation))
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", options.WhenIncomplete) { Blob = blob.Digest.ToString() };
         }
     }
 

@@ -17,6 +17,9 @@ enum BlobState
 /// </summary>
 sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptions options, TransferProgress progress) : IDisposable
 {
+    /// <summary>Of the repositories that may hold a blob; what is in none of these was not delivered, or is gone.</summary>
+    const int MostAsked = 20;
+
     readonly ConcurrentDictionary<(string Repository, Digest Digest), Lazy<Task<BlobState>>> done = new();
     readonly ConcurrentDictionary<Digest, Holder> holders = new();
     readonly SemaphoreSlim uploads = new(options.Concurrency);
@@ -41,6 +44,31 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
             holders.GetOrAdd(blob.Digest, _ => new Holder()).Repository ??= repository.Repository;
     }
 
+    /// <summary>Whether the blob can be had although the source lacks it: the item's repository has it, or another one that it can be mounted from.</summary>
+    public async Task<bool> IsInTargetAsync(CopyItem item, Descriptor blob, CancellationToken cancellation)
+    {
+        if (await target.HasBlobAsync(item.Target, blob, cancellation))
+            return true;
+        var holder = holders.GetOrAdd(blob.Digest, _ => new Holder());
+        await holder.Gate.WaitAsync(cancellation);
+        try
+        {
+            // A base layer is in hundreds of repositories, and the answer of one is good for all.
+            foreach (var other in holder.IsSought ? [] : options.OtherHolders(blob).DistinctBy(repository => repository.Repository).Take(MostAsked))
+            {
+                if (holder.Repository is null && await target.HasBlobAsync(other, blob, cancellation))
+                    holder.Repository = other.Repository;
+            }
+
+            holder.IsSought = true;
+            return holder.Repository is not null;
+        }
+        finally
+        {
+            holder.Gate.Release();
+        }
+    }
+
     /// <summary>Returns when the item's repository has the blob. Each pair of repository and blob is done once a run.</summary>
     public Task<BlobState> EnsureAsync(CopyItem item, Descriptor blob, CancellationToken cancellation) =>
         done.GetOrAdd((item.Target.Repository, blob.Digest), _ => new Lazy<Task<BlobState>>(() => BringAsync(item, blob, cancellation))).Value;
@@ -50,7 +78,7 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
     {
         if (await target.HasBlobAsync(item.Target, blob, cancellation))
             return;
-        await PutAsync(item, blob, mountFrom: null, uploads, cancellation);
+        await PutAsync(item, blob, options.SourceHas(blob) ? null : holders[blob.Digest].Repository, uploads, cancellation);
         holders[blob.Digest].Repository = item.Target.Repository;
     }
 
@@ -101,7 +129,7 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
                 // Read to its end and yet asked for again: the registry answered with a fault that may pass.
                 if (last is { IsComplete: true })
                     progress.AddBytes(-blob.Size);
-                return last = new DigestCheckedStream(await source.OpenBlobAsync(item.Source, blob, 0, token), blob, options.SourceName, progress);
+                return last = new DigestCheckedStream(await OpenAsync(item, blob, mountFrom, token), blob, options.SourceName, progress);
             }, cancellation);
             if (outcome == BlobOutcome.Uploaded && mountFrom is not null)
                 mountsAreRefused = true;
@@ -112,6 +140,12 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
             slots.Release();
         }
     }
+
+    // Where a registry mounts nothing, what only another of its repositories has goes through us.
+    Task<Stream> OpenAsync(CopyItem item, Descriptor blob, string? holder, CancellationToken cancellation) =>
+        options.SourceHas(blob) || holder is null
+            ? source.OpenBlobAsync(item.Source, blob, 0, cancellation)
+            : target.OpenBlobAsync(new Reference(item.Target.Registry, holder), blob, 0, cancellation);
 
     public void Dispose()
     {
@@ -133,5 +167,8 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
         public SemaphoreSlim Gate { get; } = new(1);
 
         public volatile string? Repository;
+
+        /// <summary>Whether other repositories have been asked for it.</summary>
+        public bool IsSought { get; set; }
     }
 }

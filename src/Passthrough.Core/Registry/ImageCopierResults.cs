@@ -17,6 +17,12 @@ public sealed record CopyOptions
 
     /// <summary>Whether the source has a blob, told without reading it; a source that cannot tell says yes.</summary>
     public Func<Descriptor, bool> SourceHas { get; init; } = _ => true;
+
+    /// <summary>Repositories of the target that may hold a blob which the source lacks; it is mounted from the first that does. What a differential needs.</summary>
+    public Func<Descriptor, IEnumerable<Reference>> OtherHolders { get; init; } = _ => [];
+
+    /// <summary>What to do about content that neither the source nor the target has.</summary>
+    public string WhenIncomplete { get; init; } = "make the archive again";
 }
 
 /// <summary>One image to copy.</summary>

@@ -9,12 +9,13 @@ namespace Passthrough.Modules.ImageArchive;
 /// <summary>What of an archive goes where: known, and without contradiction, before the first byte is sent.</summary>
 /// <param name="Items">What is copied.</param>
 /// <param name="Contents">The same images, in the same order.</param>
-sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
+/// <param name="Naming">Where the registry has what was delivered before.</param>
+sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents, MirrorNaming Naming)
 {
     public static async Task<LoadPlan> MakeAsync(IArchive archive, IEnumerable<ArchivedImage> images, MirrorNaming naming, CancellationToken cancellation)
     {
         var placed = PlaceImages(archive, images, naming);
-        return new LoadPlan([.. placed.Select(pair => pair.Item)], await ArchiveContents.ReadAsync(archive, placed.Select(pair => pair.Image), cancellation));
+        return new LoadPlan([.. placed.Select(pair => pair.Item)], await ArchiveContents.ReadAsync(archive, placed.Select(pair => pair.Image), cancellation), naming);
     }
 
     /// <summary>Where each image goes; an image that stands in the archive twice goes there once.</summary>
@@ -23,7 +24,8 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
 
     static IReadOnlyCollection<(CopyItem Item, ArchivedImage Image)> PlaceImages(IArchive archive, IEnumerable<ArchivedImage> images, MirrorNaming naming)
     {
-        var named = images.ToList();
+        // What an earlier run has left in the archive is the names of images: what was delivered then is there, and what was not is not asked for now.
+        var named = images.Where(image => image.HasManifest || !image.IsFromEarlierRun).ToList();
         if (named.Find(image => image.Reference is null) is { } nameless)
             throw Nameless(archive, nameless, named.Count(image => image.Reference is null) - 1);
         var targets = naming.Targets(named.Select(image => image.Reference!));
@@ -54,7 +56,7 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
     /// <summary>What the record says of those images that are in the registry then.</summary>
     /// <param name="isThere">Whether an item is, by its position.</param>
     public IEnumerable<DeliveredImage> Delivered(Func<int, bool> isThere) =>
-        Items.Select(Delivered).Where((_, i) => isThere(i));
+        Items.Select(Delivered).Where((_, i) => isThere(i) && Contents.Images[i].Image.HasManifest);
 
     DeliveredImage Delivered(CopyItem item, int position) => new(item.Source, item.Target, item.Root.Digest, item.Root.MediaType)
     {
@@ -66,7 +68,15 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents)
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
     public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation)
     {
-        var options = new CopyOptions { Concurrency = run.Concurrency, ContinueOnError = continueOnError, SourceName = run.Path, SourceHas = Contents.Archive.Has };
+        var options = new CopyOptions
+        {
+            Concurrency = run.Concurrency,
+            ContinueOnError = continueOnError,
+            SourceName = run.Path,
+            SourceHas = Contents.Archive.Has,
+            OtherHolders = blob => Contents.Archive.HoldersOf(blob.Digest).Select(Naming.Target),
+            WhenIncomplete = Contents.Archive.WhenIncomplete ?? "make the archive again",
+        };
         return new ImageCopier(Contents.Archive, target, options, run.Context.Progress).CopyAsync(Items, cancellation);
     }
 }

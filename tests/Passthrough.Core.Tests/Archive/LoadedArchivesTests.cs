@@ -36,6 +36,24 @@ public sealed class LoadedArchivesTests(LoadedArchivesTests.RealRegistry real) :
         Assert.DoesNotContain(report.Outcomes, outcome => outcome.Status == CopyStatus.Failed);
     }
 
+    [Theory]
+    [InlineData("oc-mirror-v1-seq1.tar", "oc-mirror-v1-seq2.tar", 5)]
+    [InlineData("oc-mirror-v2-4.17-full.tar", "oc-mirror-v2-4.17-differential.tar", 5)]
+    public async Task A_differential_arrives_after_what_was_before_it(string first, string second, int changed)
+    {
+        var place = NamespaceOf(second) + "-after";
+        using (var before = RecordedArchive.Of(first).Open())
+            await Load(before, place);
+        using var archive = RecordedArchive.Of(second).Open();
+
+        var report = await Copy(archive, Naming(place));
+
+        Assert.DoesNotContain(report.Outcomes, outcome => outcome.Status is CopyStatus.Failed or CopyStatus.Skipped);
+        Assert.Equal(changed, report.Outcomes.Count(outcome => outcome.Status == CopyStatus.Loaded));
+        foreach (var outcome in report.Outcomes)
+            await ReadBack(outcome.Item);
+    }
+
     [Fact]
     public async Task A_differential_alone_says_what_it_lacks_and_sends_nothing_of_it()
     {
@@ -85,14 +103,11 @@ public sealed class LoadedArchivesTests(LoadedArchivesTests.RealRegistry real) :
 
     async Task<CopyReport> Load(IArchive archive, string place)
     {
-        var naming = new MirrorNaming(RegistryEndpoint.Parse(real.Registry.Name, scheme: "http"), NamespaceOf(place));
-        var items = archive.Images.Where(image => image.Reference is not null).Select(image => new CopyItem(image.Reference!, image.Root, naming.Target(image.Reference!))).ToList();
         var expected = new List<bool>();
         foreach (var image in archive.Images.Where(image => image.Reference is not null))
             expected.Add(image.HasManifest && (await ImageParts.Read(archive, image)).IsWhole);
 
-        var options = new CopyOptions { ContinueOnError = true, SourceName = archive.Path, SourceHas = archive.Has };
-        var report = await new ImageCopier(archive, real.Store, options, new TransferProgress()).CopyAsync(items, default);
+        var report = await Copy(archive, Naming(place));
 
         Assert.Equal(expected, report.Outcomes.Select(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Present));
         foreach (var outcome in report.Outcomes)
@@ -105,6 +120,15 @@ public sealed class LoadedArchivesTests(LoadedArchivesTests.RealRegistry real) :
 
         return report;
     }
+
+    Task<CopyReport> Copy(IArchive archive, MirrorNaming naming)
+    {
+        var options = new CopyOptions { ContinueOnError = true, SourceName = archive.Path, SourceHas = archive.Has, OtherHolders = blob => archive.HoldersOf(blob.Digest).Select(naming.Target) };
+        var items = archive.Images.Where(image => image.Reference is not null).Select(image => new CopyItem(image.Reference!, image.Root, naming.Target(image.Reference!)));
+        return new ImageCopier(archive, real.Store, options, new TransferProgress()).CopyAsync([.. items], default);
+    }
+
+    MirrorNaming Naming(string place) => new(RegistryEndpoint.Parse(real.Registry.Name, scheme: "http"), NamespaceOf(place));
 
     // skopeo checks every digest on the way.
     async Task ReadBack(CopyItem item)

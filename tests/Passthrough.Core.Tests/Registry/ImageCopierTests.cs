@@ -163,6 +163,58 @@ public sealed class ImageCopierTests : IDisposable
         Assert.True(target.Holds(Two, "r.local/mirror/quay.io/b/two:1"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_the_source_left_to_an_earlier_delivery_is_taken_from_where_it_is(bool refusesMounts)
+    {
+        target.Add(ImageBuilder.Image([Shared]), "r.local/mirror/quay.io/earlier/base:1");
+        target.RefusesMounts = refusesMounts;
+        using var archive = Differential();
+
+        var report = await CopyDifferential(archive, _ => [new Reference("r.local", "mirror/quay.io/nobody/there"), new Reference("r.local", "mirror/quay.io/earlier/base")]);
+
+        Assert.All(report.Outcomes, outcome => Assert.Equal(CopyStatus.Loaded, outcome.Status));
+        AssertDelivered(Images);
+        Assert.Single(target.Requests, request => request.StartsWith("HEAD blob mirror/quay.io/nobody/there", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_nobody_has_fails_before_anything_is_sent_with_what_to_do()
+    {
+        using var archive = Differential();
+
+        var report = await CopyDifferential(archive, _ => [new Reference("r.local", "mirror/quay.io/nobody/there")]);
+
+        Assert.All(report.Outcomes, outcome => Assert.Equal((CopyStatus.Failed, Shared.Digest.ToString(), "load the earlier ones first"), (outcome.Status, outcome.Error!.Blob, outcome.Error.Hint)));
+        Assert.Empty(target.Writes);
+    }
+
+    [Fact]
+    public async Task An_image_of_which_the_source_has_only_the_name_is_judged_by_what_the_registry_has()
+    {
+        target.Add(One, "r.local/mirror/quay.io/a/one:1");
+        target.Traits = target.Traits with { TagProvesContent = false };
+        OciLayout.Write(folder["names"], Images);
+        Directory.Delete(folder["names", "blobs"], recursive: true);
+        using var archive = ArchiveFormats.Open(folder["names"]);
+
+        var report = await CopyDifferential(archive, _ => []);
+
+        Assert.Equal([CopyStatus.Present, CopyStatus.Failed, CopyStatus.Failed], report.Outcomes.Select(outcome => outcome.Status));
+        Assert.Equal(($"quay.io/b/two:1 is incomplete in the archive: its manifest {Two.Digest} is neither in it nor in the registry", "load the earlier ones first"), (report.Outcomes[1].Error!.Message, report.Outcomes[1].Error!.Hint));
+    }
+
+    IArchive Differential()
+    {
+        OciLayout.Write(folder["differential"], Images);
+        File.Delete(folder["differential", "blobs", "sha256", Shared.Digest.Hex]);
+        return ArchiveFormats.Open(folder["differential"]);
+    }
+
+    Task<CopyReport> CopyDifferential(IArchive archive, Func<Descriptor, IEnumerable<Reference>> holders) =>
+        new ImageCopier(archive, target, new CopyOptions { ContinueOnError = true, SourceHas = archive.Has, OtherHolders = holders, WhenIncomplete = "load the earlier ones first" }, new TransferProgress()).CopyAsync(Items(archive), default);
+
     [Fact]
     public async Task Where_mounts_are_refused_everything_still_arrives()
     {
