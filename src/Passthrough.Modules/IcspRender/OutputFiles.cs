@@ -15,6 +15,9 @@ sealed class OutputFiles
 {
     const UnixFileMode ReadBits = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    /// <summary>More names than a sentence can hold are counted.</summary>
+    const int MaxNamed = 6;
+
     readonly ModuleContext context;
     readonly string folder;
     readonly UnixFileMode? mode;
@@ -37,7 +40,7 @@ sealed class OutputFiles
 
     /// <summary>For a sentence.</summary>
     public string Summary => items.Where(item => item.Change.Changed).Select(item => item.File.Name).ToList() is { Count: > 0 } changed
-        ? $"{(context.CheckMode ? "would write" : "wrote")} {string.Join(", ", changed)} in {folder}"
+        ? $"{(context.CheckMode ? "would write" : "wrote")} {(changed.Count > MaxNamed ? $"{changed.Count} files" : string.Join(", ", changed))} in {folder}"
         : $"the files in {folder} are as they should be";
 
     /// <summary>Finds out what becomes of the file, and what is wrong with its path. Writes nothing.</summary>

@@ -70,17 +70,17 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
         var hasTags = ours.Any(set => set.Kind == MirrorKind.ImageTagMirrorSet);
         foreach (var (set, source) in others.SelectMany(set => set.Entries.Select(entry => (set, entry.Source))).DistinctBy(pair => pair.Source, StringComparer.Ordinal))
         {
-            if (sources.Contains(source) || sources.FirstOrDefault(own => MirrorNames.IsNested(source, own)) is not { } enclosing || nodes.RegistriesConf?.Registries.FirstOrDefault(registry => registry.Scope == source) is not { } entry)
+            if (sources.Contains(source) || sources.Where(own => MirrorNames.IsNested(source, own)).MaxBy(own => own.Length) is not { } enclosing || nodes.RegistriesConf?.Registries.FirstOrDefault(registry => registry.Scope == source) is not { } entry)
                 continue;
             var byTag = entry.Mirrors.Any(mirror => mirror.Pull == PullFromMirror.TagOnly);
             var byDigest = entry.Mirrors.Any(mirror => mirror.Pull == PullFromMirror.DigestOnly);
-            yield return new ClusterConflict("shadowed", source, NameOf(set), (byDigest, byTag) switch
+            var (isWarning, message) = (byDigest, byTag) switch
             {
-                (true, false) when hasTags => $"{NameOf(set)} lists {source} but no ImageTagMirrorSet does: tag pulls of {source} would bypass the mirror",
-                (false, true) => $"{NameOf(set)} lists {source} but no ImageDigestMirrorSet does: digest pulls of {source} would bypass the mirror",
-                _ => $"{NameOf(set)} has its own entry for {source}; there it counts, not the one for {enclosing}",
-            })
-            { IsWarning = byTag != byDigest && (byTag || hasTags) };
+                (true, false) when hasTags => (true, $"{NameOf(set)} lists {source} but no ImageTagMirrorSet does: tag pulls of {source} would bypass the mirror"),
+                (false, true) => (true, $"{NameOf(set)} lists {source} but no ImageDigestMirrorSet does: digest pulls of {source} would bypass the mirror"),
+                _ => (false, $"{NameOf(set)} has its own entry for {source}; there it counts, not the one for {enclosing}"),
+            };
+            yield return new ClusterConflict("shadowed", source, NameOf(set), message) { IsWarning = isWarning };
         }
     }
 
