@@ -72,22 +72,22 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
         if (answer.Json is not JObject json || json["services"] is not JArray services)
             throw answer.Status == HttpStatusCode.ServiceUnavailable ? answer.Fault! : answer.IsSuccess || IsRedirect(answer) ? answer.NotExpected("Artifactory's health") : answer.Fault!;
 
-        var states = services.OfType<JObject>().Select(service => (Type: Text(service["service_id"]).Split('@')[0], State: Text(service["state"]), Message: Text(service["message"]))).ToList();
-        var components = states.GroupBy(state => state.Type, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Select(state => state.State).FirstOrDefault(state => state != "HEALTHY") ?? "HEALTHY", StringComparer.Ordinal);
+        var states = services.OfType<JObject>().Select(service => new ServiceState(Text(service["service_id"]).Split('@')[0], Text(service["state"]), Text(service["message"]))).ToList();
+        var components = states.DistinctBy(state => state.Name, StringComparer.Ordinal).ToDictionary(state => state.Name, state => states.Find(one => one.Name == state.Name && one.Status != "HEALTHY")?.Status ?? "HEALTHY", StringComparer.Ordinal);
         if (Text(json["router"]?["state"]) is { Length: > 0 } router)
             components["router"] = router;
-        var ill = states.Where(state => state.State != "HEALTHY").ToList();
+        var ill = states.Where(state => state.Status != "HEALTHY").ToList();
         if (ill.Count == 0 && components.GetValueOrDefault("router", "HEALTHY") == "HEALTHY" && answer.IsSuccess)
             return new RegistryHealth(RegistryCondition.Healthy, components);
-        var reason = ill.Count > 0 ? string.Join(", ", ill.Select(state => $"{state.Type} is {state.State}{(state.Message.Length > 0 ? $" ({state.Message})" : "")}").Distinct(StringComparer.Ordinal)) : $"the router answered {(int)answer.Status}";
+        var reason = ill.Count > 0 ? string.Join(", ", ill.Select(state => $"{state.Name} is {state.Status}{(state.Words.Length > 0 ? $" ({state.Words})" : "")}").Distinct(StringComparer.Ordinal)) : $"the router answered {(int)answer.Status}";
         return new RegistryHealth(ill.Count == 0 || ill.Exists(IsNeeded) ? RegistryCondition.Unhealthy : RegistryCondition.Degraded, components) { Reason = reason };
     }
 
     // "Service is healthy; there are missing services: jffe": the web interface is missing, which no image needs.
-    static bool IsNeeded((string Type, string State, string Message) service) =>
-        MissingServices().Match(service.Message) is { Success: true } missing && service.State == "UNHEALTHY_PEER"
+    static bool IsNeeded(ServiceState service) =>
+        MissingServices().Match(service.Words) is { Success: true } missing && service.Status == "UNHEALTHY_PEER"
             ? missing.Groups["names"].Value.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Any(IsNeededType)
-            : IsNeededType(service.Type);
+            : IsNeededType(service.Name);
 
     static bool IsNeededType(string type) => type is "jfrt" or "jf-artifactory" or "artifactory" or "jfac" or "jf-access" or "access" or "jfrou" or "jfmd" or "jf-metadata" or "metadata";
 
@@ -392,7 +392,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
         var seconds = int.TryParse(locked.Groups["seconds"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? Math.Min(told, LongestLockSeconds) : LongestLockSeconds;
         await Task.Delay(TimeSpan.FromSeconds(seconds + 1), connection.Time, cancellation);
         answer = await AskAsync(call, cancellation);
-        return answer.Status == HttpStatusCode.Forbidden && LockedOut().IsMatch(answer.Text)
+        return answer.Status == HttpStatusCode.Forbidden && LockedOut().IsMatch(answer.Text.AsSpan())
             ? throw new ModuleException(ErrorCodes.Unauthorized, $"cannot {answer.Action}: {connection.Endpoint.Authority} has locked logins after wrong passwords ({answer.Words})", "find who sends the wrong password, wait, and run this again; nothing was changed") { HttpStatus = 403 }
             : answer;
     }

@@ -99,14 +99,14 @@ sealed class HarborApi
         var answer = await AskAsync("health", $"ask {Authority} for its health", cancellation);
         if ((answer.Json as JObject)?["components"] is not JArray parts)
             throw answer.IsSuccess || answer.Status == HttpStatusCode.NotFound ? answer.NotExpected("Harbor's health") : answer.Fault!;
-        var states = parts.OfType<JObject>().Select(part => (Name: Text(part["name"]), Status: Text(part["status"]), Error: Text(part["error"]))).ToList();
+        var states = parts.OfType<JObject>().Select(part => new ServiceState(Text(part["name"]), Text(part["status"]), Text(part["error"]))).ToList();
         var components = states.ToDictionary(state => state.Name, state => state.Status, StringComparer.Ordinal);
         var ill = states.Where(state => state.Status != "healthy").ToList();
         if (ill.Count == 0)
             return new RegistryHealth(RegistryCondition.Healthy, components);
         return new RegistryHealth(ill.Exists(state => state.Name is "core" or "database" or "redis" or "registry") ? RegistryCondition.Unhealthy : RegistryCondition.Degraded, components)
         {
-            Reason = string.Join(", ", ill.Select(state => $"{state.Name} is {state.Status}{(state.Error.Length > 0 ? $" ({state.Error})" : "")}")),
+            Reason = string.Join(", ", ill.Select(state => $"{state.Name} is {state.Status}{(state.Words.Length > 0 ? $" ({state.Words})" : "")}")),
         };
     }
 

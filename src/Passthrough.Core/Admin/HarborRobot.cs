@@ -148,7 +148,7 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
     }
 
     static IReadOnlyList<string> Actions(AccountWish wish) =>
-        [.. new[] { (AccountAccess.Pull, "pull"), (AccountAccess.Push, "push"), (AccountAccess.Delete, "delete") }.Where(pair => wish.Access.HasFlag(pair.Item1)).Select(pair => pair.Item2)];
+        [.. new[] { AccountAccess.Pull, AccountAccess.Push, AccountAccess.Delete }.Where(access => wish.Access.HasFlag(access)).Select(access => access.ToString().ToLowerInvariant())];
 
     static JArray Permissions(AccountWish wish) =>
     [

@@ -18,7 +18,7 @@ public sealed partial record NameRule(Regex Pattern, int Shortest, int Longest, 
     /// <exception cref="ModuleException">It breaks the rule, which is told.</exception>
     public void Check(string parameter, string name, string title)
     {
-        if (name.Length < Shortest || name.Length > Longest || !Pattern.IsMatch(name))
+        if (name.Length < Shortest || name.Length > Longest || !Pattern.IsMatch(name.AsSpan()))
             throw new ModuleException(ErrorCodes.InvalidArgument, $"{parameter} \"{name}\" is no name that {title} takes: {Shortest} to {Longest} characters, {Words}", $"choose another {parameter}");
     }
 

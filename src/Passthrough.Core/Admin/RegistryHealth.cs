@@ -33,3 +33,7 @@ public enum RegistryCondition
     /// <summary>What it says about credentials and content cannot be believed.</summary>
     Unhealthy,
 }
+
+/// <summary>One service of a registry product, as the product reports it.</summary>
+/// <param name="Words">Why it is not well; empty where nothing is said.</param>
+sealed record ServiceState(string Name, string Status, string Words);

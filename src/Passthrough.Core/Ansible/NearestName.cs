@@ -5,10 +5,9 @@ public static class NearestName
 {
     /// <summary>The known name with the fewest edits, where these are few enough to be a slip; null otherwise.</summary>
     public static string? Of(string name, IEnumerable<string> known) =>
-        known.Select(candidate => (candidate, edits: Edits(name.ToLowerInvariant(), candidate)))
-            .Where(pair => pair.edits <= Math.Max(1, Math.Min(name.Length, pair.candidate.Length) / 3))
-            .OrderBy(pair => pair.edits).ThenBy(pair => pair.candidate, StringComparer.Ordinal)
-            .Select(pair => pair.candidate).FirstOrDefault();
+        known.Where(candidate => Edits(name.ToLowerInvariant(), candidate) <= Math.Max(1, Math.Min(name.Length, candidate.Length) / 3))
+            .OrderBy(candidate => Edits(name.ToLowerInvariant(), candidate)).ThenBy(candidate => candidate, StringComparer.Ordinal)
+            .FirstOrDefault();
 
     // Levenshtein's distance, one row at a time.
     static int Edits(string a, string b)

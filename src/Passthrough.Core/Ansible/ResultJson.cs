@@ -58,7 +58,7 @@ static class ResultJson
     /// <summary>The value as every core can read it: no half of a surrogate pair (file names and servers can hold one) and no member that core takes for a type.</summary>
     public static JToken Readable(JToken value) => value switch
     {
-        JObject json => new JObject(json.Properties().Select(p => (Name: p.Name == TypeTag ? TypeTag.TrimStart('_') : Repair(p.Name), p.Value)).DistinctBy(p => p.Name).Select(p => new JProperty(p.Name, Readable(p.Value)))),
+        JObject json => new JObject(json.Properties().Select(p => new JProperty(p.Name == TypeTag ? TypeTag.TrimStart('_') : Repair(p.Name), Readable(p.Value))).DistinctBy(p => p.Name)),
         JArray items => new JArray(items.Select(Readable)),
         JValue { Value: string text } => new JValue(Repair(text)),
         _ => value.DeepClone(),

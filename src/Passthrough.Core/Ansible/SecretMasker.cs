@@ -71,7 +71,7 @@ public sealed class SecretMasker
     /// <summary>The value with every string, key and secret number masked; a new value, the given one stays.</summary>
     public JToken Mask(JToken value) => value switch
     {
-        JObject json => new JObject(json.Properties().Select(p => (Name: Mask(p.Name), p.Value)).DistinctBy(p => p.Name).Select(p => new JProperty(p.Name, Mask(p.Value)))),
+        JObject json => new JObject(json.Properties().Select(p => new JProperty(Mask(p.Name), Mask(p.Value))).DistinctBy(p => p.Name)),
         JArray items => new JArray(items.Select(Mask)),
         JValue { Value: string text } => new JValue(Mask(text)),
         JValue { Type: JTokenType.Integer or JTokenType.Float } number when IsSecret(number.ToString(System.Globalization.CultureInfo.InvariantCulture)) => new JValue(WholeValue),

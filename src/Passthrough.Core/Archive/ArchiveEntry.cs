@@ -6,7 +6,7 @@ namespace Passthrough.Core.Archive;
 /// <param name="Size">Bytes of content; 0 for everything but files.</param>
 /// <param name="Offset">Where the content begins in the archive; 0 in a folder.</param>
 /// <param name="LinkName">The target of a link, as it stands; empty for everything else.</param>
-public readonly record struct ArchiveEntry(string Name, EntryKind Kind, long Size, long Offset, string LinkName);
+public sealed record ArchiveEntry(string Name, EntryKind Kind, long Size, long Offset, string LinkName);
 
 public enum EntryKind
 {

@@ -96,7 +96,9 @@ public sealed class ArchivePlan
         var layers = travelling.Where(blob => !smallBlobs.Contains(blob.Blob.Digest));
         if (before is not null)
         {
-            var rank = before.Blobs.Select((member, i) => (member.Blob!.Digest, i)).ToDictionary(pair => pair.Digest, pair => pair.i);
+            var rank = new Dictionary<Digest, int>();
+            foreach (var member in before.Blobs)
+                rank.Add(member.Blob!.Digest, rank.Count);
             layers = layers.OrderBy(layer => rank[layer.Blob.Digest]);
         }
 
@@ -107,19 +109,19 @@ public sealed class ArchivePlan
 
     static string BlobName(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";
 
-    static Dictionary<Digest, (Descriptor Blob, ImmutableArray<Reference> Origins)> UniqueBlobs(ImmutableArray<SelectedImage> images)
+    static Dictionary<Digest, WantedBlob> UniqueBlobs(ImmutableArray<SelectedImage> images)
     {
-        var blobs = new Dictionary<Digest, (Descriptor Blob, ImmutableArray<Reference> Origins)>();
+        var blobs = new Dictionary<Digest, WantedBlob>();
         foreach (var image in images)
         {
             foreach (var blob in image.Tree.Blobs)
             {
                 if (!blobs.TryGetValue(blob.Digest, out var known))
-                    blobs[blob.Digest] = (blob, [image.Origin]);
+                    blobs[blob.Digest] = new WantedBlob(blob, [image.Origin]);
                 else if (known.Blob.Size != blob.Size)
                     throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {blob.Size} bytes for {image.Name} and {known.Blob.Size} for another image", "one of the manifests is wrong") { Image = image.Name.ToString(), Blob = blob.Digest.ToString() };
                 else if (!known.Origins.Any(origin => origin.Name == image.Origin.Name))
-                    blobs[blob.Digest] = (known.Blob, known.Origins.Add(image.Origin));
+                    blobs[blob.Digest] = known with { Origins = known.Origins.Add(image.Origin) };
             }
         }
 
@@ -130,9 +132,11 @@ public sealed class ArchivePlan
     {
         var manifests = images.Select(image => DescriptorJson.Write(image.Tree.Root with
         {
-            Annotations = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal)
-                .Add(Annotations.ContainerdImageName, image.Name.ToString())
-                .Add(Annotations.RefName, image.Name.ToString()),
+            Annotations = new SortedDictionary<string, string>(StringComparer.Ordinal)
+            {
+                [Annotations.ContainerdImageName] = image.Name.ToString(),
+                [Annotations.RefName] = image.Name.ToString(),
+            },
         }));
         return Encoding.UTF8.GetBytes(Json.Indented(new JObject
         {
@@ -152,6 +156,9 @@ public sealed class ArchivePlan
     }
 
     /// <summary>Lays members one behind the other.</summary>
+    /// <param name="Origins">Repositories that have it.</param>
+    sealed record WantedBlob(Descriptor Blob, ImmutableArray<Reference> Origins);
+
     sealed class Layout
     {
         readonly ImmutableArray<PlannedMember>.Builder members = ImmutableArray.CreateBuilder<PlannedMember>();
@@ -161,7 +168,7 @@ public sealed class ArchivePlan
 
         public void AddFile(string name, ReadOnlyMemory<byte> content) => Add(name, TarHeader.RegularFile, FileMode, content.Length, content, null, []);
 
-        public void AddBlob(string name, (Descriptor Blob, ImmutableArray<Reference> Origins) blob) =>
+        public void AddBlob(string name, WantedBlob blob) =>
             Add(name, TarHeader.RegularFile, FileMode, blob.Blob.Size, null, blob.Blob, blob.Origins);
 
         public ImmutableArray<PlannedMember> Finish() => members.ToImmutable();

@@ -30,7 +30,9 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         if (previous is not null && await IsUnchangedAsync(requests, recorded, previous, cancellation))
             return await KeepAsync(previous, await PlanFromAsync(previous, recorded, requests, cancellation), path, checkMode, cancellation);
 
-        var (selected, failed) = await SelectAllAsync(requests, cancellation);
+        var refused = new ConcurrentBag<FailedRequest>();
+        var selected = await SelectAllAsync(requests, refused, cancellation);
+        ImmutableArray<FailedRequest> failed = [.. refused];
         if (selected.IsEmpty)
             throw failed[0].Error;
         var plan = ArchivePlan.Create(selected);
@@ -54,7 +56,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         return report with
         {
             Plan = written.Plan,
-            Failed = [.. failed, .. written.Failed.Select(failure => (failure.Image.Request, failure.Error))],
+            Failed = [.. failed, .. written.Failed.Select(failure => new FailedRequest(failure.Image.Request, failure.Error))],
             BytesFetched = written.BytesFetched,
             BytesReused = written.BytesReused,
             Sha256 = written.Sha256,
@@ -166,10 +168,9 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         return report with { Sha256 = sha256 };
     }
 
-    async Task<(ImmutableArray<SelectedImage> Selected, ImmutableArray<(ImageRequest Request, ModuleException Error)> Failed)> SelectAllAsync(IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
+    async Task<ImmutableArray<SelectedImage>> SelectAllAsync(IReadOnlyList<ImageRequest> requests, ConcurrentBag<FailedRequest> failed, CancellationToken cancellation)
     {
         var selected = new ConcurrentBag<SelectedImage>();
-        var failed = new ConcurrentBag<(ImageRequest Request, ModuleException Error)>();
         await ForEachAsync(requests, async (request, token) =>
         {
             try
@@ -178,14 +179,14 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             }
             catch (ModuleException e) when (options.ContinueOnError)
             {
-                failed.Add((request, e));
+                failed.Add(new FailedRequest(request, e));
             }
             catch (ModuleException e) when (e.Image is null)
             {
                 throw new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = request.Image.ToString(), Blob = e.Blob };
             }
         }, cancellation);
-        return ([.. selected], [.. failed]);
+        return [.. selected];
     }
 
     Task ForEachAsync(IReadOnlyList<ImageRequest> requests, Func<ImageRequest, CancellationToken, ValueTask> body, CancellationToken cancellation) =>
@@ -225,7 +226,7 @@ public sealed record SaveReport(ArchivePlan Plan, bool Changed)
     /// <summary>What the archive held before.</summary>
     public ImmutableArray<ArchivedImage> Before { get; init; } = [];
 
-    public ImmutableArray<(ImageRequest Request, ModuleException Error)> Failed { get; init; } = [];
+    public ImmutableArray<FailedRequest> Failed { get; init; } = [];
 
     /// <summary>Whether the archive itself is as it was and at most its sidecars were missing.</summary>
     public bool SidecarsOnly { get; init; }
@@ -243,3 +244,6 @@ public sealed record SaveReport(ArchivePlan Plan, bool Changed)
     /// <summary>Of the archive file; null in check mode.</summary>
     public string? Sha256 { get; init; }
 }
+
+/// <summary>An image that was asked for and cannot be had, and why.</summary>
+public sealed record FailedRequest(ImageRequest Request, ModuleException Error);

@@ -19,7 +19,7 @@ sealed class ArchiveSet : IArchive
         Path = string.Join(", ", archives.Select(archive => archive.Path));
         Format = string.Join(", ", archives.Select(archive => archive.Format).Distinct(StringComparer.Ordinal));
         (Images, Skipped) = Join();
-        Attachments = [.. archives.SelectMany(archive => archive.Attachments).DistinctBy(attachment => (attachment.Digest, attachment.Annotation(Annotations.ContainerdManifestSubject), attachment.Annotation(Annotations.RefName)))];
+        Attachments = [.. archives.SelectMany(archive => archive.Attachments).DistinctBy(attachment => $"{attachment.Digest} {attachment.Annotation(Annotations.ContainerdManifestSubject)} {attachment.Annotation(Annotations.RefName)}")];
         Dangling = archives.Sum(archive => archive.Dangling);
         WhenIncomplete = archives.Select(archive => archive.WhenIncomplete).OfType<string>().FirstOrDefault();
         foreach (var image in Images.Where(image => image.Reference is not null))
@@ -113,6 +113,6 @@ sealed class ArchiveSet : IArchive
             }
         }
 
-        return ([.. images.DistinctBy(image => (image.Root.Digest, image.Reference?.ToString() ?? image.Name))], skipped.ToImmutable());
+        return ([.. images.DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")], skipped.ToImmutable());
     }
 }

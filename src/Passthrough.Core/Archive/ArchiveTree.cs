@@ -51,7 +51,7 @@ public abstract class ArchiveTree : IDisposable
 }
 
 /// <summary>A member of a tree, with the tree that can read it.</summary>
-public readonly record struct ArchiveMember(ArchiveTree Tree, ArchiveEntry Entry)
+public sealed record ArchiveMember(ArchiveTree Tree, ArchiveEntry Entry)
 {
     /// <summary>The name in the tree that was asked, which may be a part of <see cref="Tree"/>.</summary>
     public string Name { get; init; } = Entry.Name;

@@ -28,7 +28,10 @@ public sealed record SaveOptions
 /// <param name="Failed">Images that were planned and are not in it, with the reason.</param>
 /// <param name="BytesFetched">From registries.</param>
 /// <param name="BytesReused">From the archive that was there before, or from an interrupted run.</param>
-public sealed record WrittenArchive(ArchivePlan Plan, string Sha256, ImmutableArray<(SelectedImage Image, ModuleException Error)> Failed, long BytesFetched, long BytesReused);
+public sealed record WrittenArchive(ArchivePlan Plan, string Sha256, ImmutableArray<UnsavedImage> Failed, long BytesFetched, long BytesReused);
+
+/// <summary>An image that was planned and is not in the archive, and why.</summary>
+public sealed record UnsavedImage(SelectedImage Image, ModuleException Error);
 
 /// <summary>
 /// Writes a planned archive: blobs are fetched side by side straight to their final place in <c>&lt;path&gt;.partial</c>, hashed on the way, and a broken
@@ -63,7 +66,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         // The checksum of the whole follows the blobs as they arrive, so that it costs no second pass over the file.
         var follower = HashAsync(run, plan, stop.Token);
-        ImmutableDictionary<SelectedImage, ModuleException> failed;
+        ConcurrentDictionary<SelectedImage, ModuleException> failed;
         try
         {
             failed = await FetchAllAsync(run, plan, previous, stop, cancellation);
@@ -94,7 +97,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         RandomAccess.FlushToDisk(run.File);
         File.Move(partial, path, overwrite: true);
         File.Delete(SaveJournal.PathFor(partial));
-        return new WrittenArchive(plan, sha256, [.. failed.Select(pair => (pair.Key, pair.Value))], bytesFetched, bytesReused);
+        return new WrittenArchive(plan, sha256, [.. failed.Select(pair => new UnsavedImage(pair.Key, pair.Value))], bytesFetched, bytesReused);
     }
 
     static async Task GiveUpAsync(CancellationTokenSource stop, Task follower)
@@ -147,7 +150,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
 
             var fresh = OpenPartial(partial, FileMode.CreateNew, plan.Size);
             RandomAccess.SetLength(fresh, plan.Size);
-            return new Run(fresh, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: false), ImmutableDictionary<Digest, long>.Empty, plan);
+            return new Run(fresh, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: false), new Dictionary<Digest, long>(), plan);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -173,7 +176,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         }
     }
 
-    async Task<ImmutableDictionary<SelectedImage, ModuleException>> FetchAllAsync(Run run, ArchivePlan plan, IArchive? previous, CancellationTokenSource stop, CancellationToken cancellation)
+    async Task<ConcurrentDictionary<SelectedImage, ModuleException>> FetchAllAsync(Run run, ArchivePlan plan, IArchive? previous, CancellationTokenSource stop, CancellationToken cancellation)
     {
         var users = UsersOf(plan);
         var failed = new ConcurrentDictionary<SelectedImage, ModuleException>();
@@ -201,7 +204,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             }
         });
         cancellation.ThrowIfCancellationRequested();
-        return failed.ToImmutableDictionary();
+        return failed;
     }
 
     static Dictionary<Digest, List<SelectedImage>> UsersOf(ArchivePlan plan)

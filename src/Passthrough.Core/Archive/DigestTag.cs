@@ -20,10 +20,7 @@ sealed record DigestTag(Digest Subject, string Suffix)
             : null;
 
     /// <summary>The manifest that has this tag, as <see cref="IArchive.Attachments"/> lists it.</summary>
-    public Descriptor Attach(Descriptor manifest) => manifest with
-    {
-        Annotations = manifest.Annotations.SetItem(Annotations.RefName, ToString()).SetItem(Annotations.ContainerdManifestSubject, Subject.ToString()),
-    };
+    public Descriptor Attach(Descriptor manifest) => manifest.WithAnnotation(Annotations.RefName, ToString()).WithAnnotation(Annotations.ContainerdManifestSubject, Subject.ToString());
 
     public override string ToString() => $"{Prefix}{Subject.Hex}{Suffix}";
 }

@@ -21,14 +21,14 @@ sealed class DockerArchive : ImageArchive
         : base(tree, FormatName)
     {
         var entries = DockerManifestJson.TryRead(tree)!.Value;
-        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => (image.Root.Digest, image.Reference?.ToString() ?? image.Name))];
+        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
     }
 
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => DockerManifestJson.TryRead(tree) is not null, (tree, names) => new DockerArchive(tree, names));
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => places.TryGetValue(digest, out var member) ? [member] : [];
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() => places.Select(place => (place.Key, place.Value));
+    protected override IEnumerable<ArchivedContent> ContentMembers() => places.Select(place => new ArchivedContent(place.Key, place.Value));
 
     IEnumerable<ArchivedImage> ImagesOf(DockerManifestEntry entry, int index, ImageNames names)
     {

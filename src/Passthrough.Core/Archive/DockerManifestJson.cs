@@ -72,16 +72,16 @@ static class DockerManifestJson
 
     static ImmutableArray<string> Texts(JToken? token) => token is JArray items ? [.. items.OfType<JValue>().Select(item => item.Value).OfType<string>()] : [];
 
-    static ImmutableDictionary<string, Descriptor> Sources(JToken? token)
+    static Dictionary<string, Descriptor> Sources(JToken? token)
     {
-        var sources = ImmutableDictionary.CreateBuilder<string, Descriptor>(StringComparer.Ordinal);
+        var sources = new Dictionary<string, Descriptor>(StringComparer.Ordinal);
         foreach (var source in (token as JObject)?.Properties() ?? [])
         {
             if (source.Value is JObject json && DescriptorJson.TryRead(json, UncompressedLayer, out _) is { } descriptor)
                 sources[source.Name] = descriptor;
         }
 
-        return sources.ToImmutable();
+        return sources;
     }
 }
 
@@ -90,4 +90,4 @@ static class DockerManifestJson
 /// <param name="RepoTags">Its names; may be empty.</param>
 /// <param name="Layers">Files of the archive, from the lowest.</param>
 /// <param name="LayerSources">Where layers come from, by the digest of their uncompressed content; mostly empty.</param>
-sealed record DockerManifestEntry(string Config, ImmutableArray<string> RepoTags, ImmutableArray<string> Layers, ImmutableDictionary<string, Descriptor> LayerSources);
+sealed record DockerManifestEntry(string Config, ImmutableArray<string> RepoTags, ImmutableArray<string> Layers, IReadOnlyDictionary<string, Descriptor> LayerSources);

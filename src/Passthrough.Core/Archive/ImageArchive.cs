@@ -21,7 +21,7 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     const int MaxDepth = 9;
 
     readonly Dictionary<Digest, ReadOnlyMemory<byte>> known = [];
-    ImmutableDictionary<string, Digest>? byReference;
+    Dictionary<string, Digest>? byReference;
 
     public string Path => tree.Path;
 
@@ -82,7 +82,7 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     protected abstract IEnumerable<ArchiveMember> Find(Digest digest);
 
     /// <summary>All members that hold content, with the digest that their names claim.</summary>
-    protected abstract IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers();
+    protected abstract IEnumerable<ArchivedContent> ContentMembers();
 
     /// <summary>Adds content that is no file of the archive: a manifest that had to be composed, or that stands inside another file.</summary>
     protected Digest Add(ReadOnlyMemory<byte> content)
@@ -166,8 +166,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         if (image.Digest is { } digest)
             return digest;
         // Several descriptors may have one name in hand-made archives; whoever loads them reports that, the store answers with the first.
-        byReference ??= Images.Where(i => i.Reference is not null).GroupBy(i => i.Reference!.ToString(), StringComparer.Ordinal)
-            .ToImmutableDictionary(group => group.Key, group => group.First().Root.Digest, StringComparer.Ordinal);
+        byReference ??= Images.Where(i => i.Reference is not null).DistinctBy(i => i.Reference!.ToString(), StringComparer.Ordinal)
+            .ToDictionary(i => i.Reference!.ToString(), i => i.Root.Digest, StringComparer.Ordinal);
         return byReference.TryGetValue(image.ToString(), out var root) ? root : null;
     }
 
@@ -191,3 +191,6 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     protected virtual void Dispose(bool disposing) => tree.Dispose();
 }
+
+/// <summary>Content that a member of an archive holds, by the digest that its name claims.</summary>
+public sealed record ArchivedContent(Digest Digest, ArchiveMember Member);

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Archive;
@@ -21,7 +20,7 @@ public sealed class ImageNames(IReadOnlyDictionary<string, Reference> given, Reg
 
     readonly HashSet<string> used = new(StringComparer.Ordinal);
 
-    public static readonly ImageNames None = new(ImmutableDictionary<string, Reference>.Empty);
+    public static readonly ImageNames None = new(new Dictionary<string, Reference>());
 
     /// <summary>The image that a descriptor of a layout's index is.</summary>
     public ArchivedImage NameOf(Descriptor descriptor)

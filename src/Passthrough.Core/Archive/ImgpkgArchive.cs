@@ -36,7 +36,7 @@ sealed class ImgpkgArchive : ImageArchive
                 images.AddRange(Names(image, root).Select(written => names.NameOf(root, written?.ToString() ?? "", written, "manifest.json Refs")));
         }
 
-        Images = [.. images.DistinctBy(image => (image.Root.Digest, image.Reference?.ToString() ?? image.Name))];
+        Images = [.. images.DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
         Attachments = attachments.ToImmutable();
     }
 
@@ -44,12 +44,12 @@ sealed class ImgpkgArchive : ImageArchive
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"{digest.Algorithm}-{digest.Hex}.tar.gz");
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() =>
+    protected override IEnumerable<ArchivedContent> ContentMembers() =>
         from member in Tree.Members
         where member.IsFile && member.Name.EndsWith(".tar.gz", StringComparison.Ordinal)
         let digest = Digest.TryParse(member.Name[..^".tar.gz".Length].Replace('-', ':'), out var parsed) ? parsed : (Digest?)null
         where digest is not null
-        select (digest.Value, member);
+        select new ArchivedContent(digest, member);
 
     static List<JObject>? ReadItems(ArchiveTree tree)
     {

@@ -69,9 +69,25 @@ sealed class OcMirrorV1Archive : ImageArchive
 
     public override IEnumerable<Reference> HoldersOf(Digest blob)
     {
-        holders ??= sequences.SelectMany(sequence => sequence.Past).SelectMany(past => past.Content.Select(content => (content, past.Repository)))
-            .GroupBy(pair => pair.content, pair => pair.Repository).ToDictionary(group => group.Key, group => group.Distinct().ToList());
+        holders ??= HoldersOfAll();
         return holders.GetValueOrDefault(blob) ?? [];
+    }
+
+    Dictionary<Digest, List<Reference>> HoldersOfAll()
+    {
+        var all = new Dictionary<Digest, List<Reference>>();
+        foreach (var past in sequences.SelectMany(sequence => sequence.Past))
+        {
+            foreach (var content in past.Content)
+            {
+                if (!all.TryGetValue(content, out var repositories))
+                    all.Add(content, repositories = []);
+                if (!repositories.Contains(past.Repository))
+                    repositories.Add(past.Repository);
+            }
+        }
+
+        return all;
     }
 
     // Windows cannot write a colon into a name.
@@ -79,16 +95,16 @@ sealed class OcMirrorV1Archive : ImageArchive
         Tree.FindAll($"blobs/{digest}").Concat(Tree.FindAll($"blobs/{digest.Algorithm}-{digest.Hex}"))
             .Concat(manifests.GetValueOrDefault(digest) ?? []).Concat(catalogContent.GetValueOrDefault(digest) ?? []);
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers()
+    protected override IEnumerable<ArchivedContent> ContentMembers()
     {
         foreach (var member in Tree.Members.Where(member => member.IsFile))
         {
             if ((BlobOf(member.Name) ?? ManifestOf(member.Name) ?? CatalogBlobOf(member.Name)) is { } digest)
-                yield return (digest, member);
+                yield return new ArchivedContent(digest, member);
         }
 
         foreach (var (digest, member) in catalogIndexes)
-            yield return (digest, member);
+            yield return new ArchivedContent(digest, member);
     }
 
     void IndexMembers()
@@ -122,7 +138,7 @@ sealed class OcMirrorV1Archive : ImageArchive
     ArchivedImage Named(OcMirrorV1Metadata sequence, OcMirrorV1Image image, ImageNames names)
     {
         // The digest of the name; id is another image's where two hosts have the same path and tag.
-        var digest = image.Name.Digest!.Value;
+        var digest = image.Name.Digest!;
         var reference = sequence.UpstreamTag(image) is { } tag ? image.Name.WithTag(tag) : image.Name;
         return names.NameOf(Describe(digest), $"{image.Path}:{image.Tag}", reference, "publish/.metadata.json") with { HasManifest = Find(digest).Any() };
     }

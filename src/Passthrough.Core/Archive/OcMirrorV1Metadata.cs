@@ -28,7 +28,7 @@ sealed class OcMirrorV1Metadata
         var past = json["pastMirror"] as JObject ?? throw Broken(path, "has no pastMirror");
         Sequence = past["sequence"] is JValue { Value: long and >= 0 and <= int.MaxValue and var number } ? (int)number : 1;
         Images = [.. Items(past, "associations").Select(ReadImage).OfType<OcMirrorV1Image>()];
-        Past = [.. Items(json, "pastAssociations").Select(ReadPast).OfType<(Reference, ImmutableArray<Digest>)>()];
+        Past = [.. Items(json, "pastAssociations").Select(ReadPast).OfType<OcMirrorV1Past>()];
         asked = [.. Items(past["mirror"] as JObject, "additionalImages").Select(image => Text(image["name"])).OfType<string>().Select(Parse).OfType<Reference>()];
         Catalogs = [.. Items(past, "operators").Select(ReadCatalog)];
     }
@@ -41,8 +41,8 @@ sealed class OcMirrorV1Metadata
 
     public ImmutableArray<OcMirrorV1Catalog> Catalogs { get; }
 
-    /// <summary>Everything ever brought: upstream repository, and the blobs and manifests brought with it.</summary>
-    public ImmutableArray<(Reference Repository, ImmutableArray<Digest> Content)> Past { get; }
+    /// <summary>Everything ever brought.</summary>
+    public ImmutableArray<OcMirrorV1Past> Past { get; }
 
     /// <summary>The metadata of all sequences in an archive, the oldest first.</summary>
     /// <exception cref="ModuleException">There are none, or they are damaged.</exception>
@@ -91,12 +91,12 @@ sealed class OcMirrorV1Metadata
             ? new OcMirrorV1Image(reference, Text(json["path"]) ?? "", Text(json["tagSymlink"]) ?? "", Text(json["type"]) ?? "")
             : null;
 
-    static (Reference, ImmutableArray<Digest>)? ReadPast(JObject json)
+    static OcMirrorV1Past? ReadPast(JObject json)
     {
         if (Text(json["name"]) is not { } name || Parse(name) is not { Digest: { } digest } reference)
             return null;
-        var content = (json["layerDigests"] as JArray ?? []).Concat(json["manifestDigests"] as JArray ?? []).Select(item => Digest.TryParse(Text(item), out var parsed) ? parsed : (Digest?)null).OfType<Digest>();
-        return (new Reference(reference.Registry, reference.Repository), [digest, .. content]);
+        var content = (json["layerDigests"] as JArray ?? []).Concat(json["manifestDigests"] as JArray ?? []).Select(item => Digest.TryParse(Text(item), out var parsed) ? parsed : null).OfType<Digest>();
+        return new OcMirrorV1Past(new Reference(reference.Registry, reference.Repository), [digest, .. content]);
     }
 
     // The tool notes what a tag named when it was pulled. What a catalog in a folder (oci://) is called is not upstream's.
@@ -130,3 +130,6 @@ sealed record OcMirrorV1Image(Reference Name, string Path, string Tag, string Ty
 /// <param name="Reference">The same, where it is in a registry.</param>
 /// <param name="Pin">Its digest; null where the tool did not note it.</param>
 sealed record OcMirrorV1Catalog(string Name, Reference? Reference, Digest? Pin);
+
+/// <summary>An upstream repository, and the blobs and manifests that were brought with it.</summary>
+sealed record OcMirrorV1Past(Reference Repository, ImmutableArray<Digest> Content);

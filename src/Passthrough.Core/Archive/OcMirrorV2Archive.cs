@@ -66,7 +66,7 @@ sealed class OcMirrorV2Archive : ImageArchive
             }
         }
 
-        Images = [.. images.DistinctBy(image => (image.Root.Digest, image.Reference?.ToString() ?? image.Name))];
+        Images = [.. images.DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
         Attachments = attachments.ToImmutable();
         Skipped = skipped.ToImmutable();
         WhenIncomplete = tree.Members.Any(member => member.Name.StartsWith(WorkingFolder + ".history/", StringComparison.Ordinal))
@@ -91,12 +91,12 @@ sealed class OcMirrorV2Archive : ImageArchive
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"{Blobs}{digest.Algorithm}/{digest.Hex[..2]}/{digest.Hex}/data");
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() =>
+    protected override IEnumerable<ArchivedContent> ContentMembers() =>
         from member in Tree.Members
         where member.IsFile && member.Name.StartsWith(Blobs, StringComparison.Ordinal)
         let digest = member.Name.Split('/') is [.., var algorithm, _, var hex, "data"] && Digest.TryParse($"{algorithm}:{hex}", out var parsed) ? parsed : (Digest?)null
         where digest is not null
-        select (digest.Value, member);
+        select new ArchivedContent(digest, member);
 
     // Of several archives of one cache the later one says what a tag names now.
     static ImmutableArray<CachedTag> ReadTags(ArchiveTree tree, ImmutableArray<SkippedContent>.Builder skipped)

@@ -34,12 +34,12 @@ public sealed class OciLayoutArchive : ImageArchive
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"blobs/{digest.Algorithm}/{digest.Hex}");
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() =>
+    protected override IEnumerable<ArchivedContent> ContentMembers() =>
         from member in Tree.Members
         where member.IsFile
         let digest = DigestOf(member.Name)
         where digest is not null
-        select (digest.Value, member);
+        select new ArchivedContent(digest, member);
 
     static Digest? DigestOf(string name)
     {
@@ -79,7 +79,7 @@ public sealed class OciLayoutArchive : ImageArchive
         var named = listed.Select(descriptor => Named(descriptor, names, composed)).ToList();
         var images = named.Where(image => !IsAttachment(image.Root)).ToList();
         var children = images.Exists(image => image.Reference is null) ? Children(listed) : [];
-        var kept = new OrderedDictionary<(Digest, string), ArchivedImage>();
+        var kept = new OrderedDictionary<string, ArchivedImage>(StringComparer.Ordinal);
         var attached = Attached(named, images);
         var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
         foreach (var image in images)
@@ -92,11 +92,11 @@ public sealed class OciLayoutArchive : ImageArchive
             else if (image.Reference is null && Hauler.IsMarked(image.Root) && TryRead(image.Root.Digest) is ImageManifest { Config.MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
                 skipped.Add(new SkippedContent(image.Name, image.Root.Digest, "it is a chart or a file of hauler's, not an image; name it in references to take it along"));
             else
-                kept.TryAdd((image.Root.Digest, image.Reference?.ToString() ?? image.Name), image);
+                kept.TryAdd($"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}", image);
         }
 
         Images = [.. kept.Values];
-        Attachments = [.. attached.DistinctBy(attachment => (attachment.Digest, attachment.Annotation(Annotations.RefName)))];
+        Attachments = [.. attached.DistinctBy(attachment => $"{attachment.Digest} {attachment.Annotation(Annotations.RefName)}")];
         Skipped = skipped.ToImmutable();
     }
 
@@ -133,10 +133,8 @@ public sealed class OciLayoutArchive : ImageArchive
 
     static Descriptor WithAnnotations(Descriptor descriptor, string? subject, string? tag)
     {
-        var annotations = descriptor.Annotations.Remove(Annotations.RefName);
-        if (subject is not null)
-            annotations = annotations.SetItem(Annotations.ContainerdManifestSubject, subject);
-        return descriptor with { Annotations = tag is null ? annotations : annotations.SetItem(Annotations.RefName, tag) };
+        var named = descriptor.WithAnnotation(Annotations.RefName, tag);
+        return subject is null ? named : named.WithAnnotation(Annotations.ContainerdManifestSubject, subject);
     }
 
     // A damaged manifest is found by whoever needs it.

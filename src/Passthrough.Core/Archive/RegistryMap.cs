@@ -12,7 +12,7 @@ public sealed class RegistryMap
 {
     public const string Everything = "*";
 
-    public static readonly RegistryMap None = new(ImmutableDictionary<string, string>.Empty);
+    public static readonly RegistryMap None = new(new Dictionary<string, string>());
 
     readonly ImmutableArray<(string Prefix, string Registry, string Path)> entries;
 

@@ -42,7 +42,7 @@ sealed class SkopeoFolders : ImageArchive
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => places.TryGetValue(digest, out var member) ? [member] : [];
 
-    protected override IEnumerable<(Digest Digest, ArchiveMember Member)> ContentMembers() => places.Select(place => (place.Key, place.Value));
+    protected override IEnumerable<ArchivedContent> ContentMembers() => places.Select(place => new ArchivedContent(place.Key, place.Value));
 
     // Its version file says what a folder is: "Directory Transport Version: 1.1".
     static IEnumerable<string> FoldersOf(ArchiveTree tree) =>

@@ -48,7 +48,7 @@ public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableA
             throw new ModuleException(ErrorCodes.InvalidArgument, $"{request.Origin}: {repository} would be looked for at {place}, which has {place.Length} characters; clients accept {MirrorName.MaxLength} and then fail without asking any mirror");
     }
 
-    static (MirrorRequest Request, MirrorSource Source) Read(MirrorRequest request, MirrorNaming naming, MirrorSourcePolicy policy)
+    static PlannedSource Read(MirrorRequest request, MirrorNaming naming, MirrorSourcePolicy policy)
     {
         var source = MirrorName.Source($"{request.Origin}.source", request.Source);
         if (request.Mirrors.IsEmpty && MirrorName.IsWildcard(source))
@@ -57,7 +57,7 @@ public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableA
             ? [MirrorName.Mirror($"{request.Origin}: the mirror", naming.Scope(source))]
             : request.Mirrors.Select((mirror, index) => MirrorName.Mirror($"{request.Origin}.mirrors[{index}]", mirror)).Distinct(StringComparer.Ordinal).ToImmutableArray();
         var known = DefaultRegistries.All.FirstOrDefault(registry => registry.Source == source);
-        return (request, new MirrorSource(source, mirrors, request.Policy ?? policy)
+        return new PlannedSource(request, new MirrorSource(source, mirrors, request.Policy ?? policy)
         {
             Priority = request.Priority ?? known?.Priority ?? MirrorSource.Extra,
             Description = request.Description ?? known?.Description,
@@ -69,16 +69,16 @@ public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableA
     static string? NoteOn(string source) =>
         source.Split('/') is ["docker.io", var name] ? $"means images below docker.io/{name}/; the official image {name} is docker.io/library/{name}" : null;
 
-    static ImmutableArray<MirrorSource> Merge(IReadOnlyList<(MirrorRequest Request, MirrorSource Source)> read) =>
+    static ImmutableArray<MirrorSource> Merge(IReadOnlyList<PlannedSource> read) =>
     [
         .. read.GroupBy(pair => pair.Source.Source, StringComparer.Ordinal).Select(same => MergeOne([.. same]))
             .OrderBy(source => MirrorSource.Priorities.IndexOf(source.Priority)).ThenBy(source => source.Source, StringComparer.Ordinal),
     ];
 
-    static MirrorSource MergeOne(IReadOnlyList<(MirrorRequest Request, MirrorSource Source)> same)
+    static MirrorSource MergeOne(IReadOnlyList<PlannedSource> same)
     {
         var first = same[0];
-        if (same.FirstOrDefault(other => other.Source.Policy != first.Source.Policy) is { Request: not null } other)
+        if (same.FirstOrDefault(other => other.Source.Policy != first.Source.Policy) is { } other)
             throw new ModuleException(
                 ErrorCodes.InvalidArgument,
                 $"source \"{first.Source.Source}\" appears with two policies ({Word(first.Source.Policy)} in {first.Request.Origin}, {Word(other.Source.Policy)} in {other.Request.Origin}); the Machine Config Operator would ignore every mirror change");
@@ -92,4 +92,6 @@ public sealed record MirrorPlan(ImmutableArray<MirrorSource> Sources, ImmutableA
     }
 
     static string Word(MirrorSourcePolicy policy) => policy == MirrorSourcePolicy.NeverContactSource ? "Never" : "Allow";
+
+    sealed record PlannedSource(MirrorRequest Request, MirrorSource Source);
 }

@@ -11,14 +11,27 @@ public sealed record Descriptor(string MediaType, Digest Digest, long Size)
     /// <summary>The type of an artifact; null for images.</summary>
     public string? ArtifactType { get; init; }
 
-    public ImmutableSortedDictionary<string, string> Annotations { get; init; } = EmptyAnnotations;
+    /// <summary>In the order of their names.</summary>
+    public IReadOnlyDictionary<string, string> Annotations { get; init; } = EmptyAnnotations;
 
     /// <summary>Places outside the registry that serve the content (foreign layers).</summary>
     public ImmutableArray<string> Urls { get; init; } = [];
 
-    static readonly ImmutableSortedDictionary<string, string> EmptyAnnotations = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+    static readonly SortedDictionary<string, string> EmptyAnnotations = new(StringComparer.Ordinal);
 
     public string? Annotation(string name) => Annotations.GetValueOrDefault(name);
+
+    /// <summary>The same with one annotation more, or with one fewer where the value is null.</summary>
+    public Descriptor WithAnnotation(string name, string? value)
+    {
+        var annotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var annotation in Annotations)
+            annotations.Add(annotation.Key, annotation.Value);
+        annotations.Remove(name);
+        if (value is not null)
+            annotations.Add(name, value);
+        return this with { Annotations = annotations };
+    }
 
     // Two descriptors name the same content exactly when digest, size and type agree; the rest is what somebody said about it.
     public bool Equals(Descriptor? other) => other is not null && Digest == other.Digest && Size == other.Size && MediaType == other.MediaType;

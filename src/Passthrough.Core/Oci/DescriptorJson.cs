@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Core.Oci;
@@ -24,9 +23,7 @@ public static class DescriptorJson
         {
             Platform = json["platform"] is JObject platform ? ReadPlatform(platform) : null,
             ArtifactType = AsText(json["artifactType"]) is { Length: > 0 } artifact ? artifact : null,
-            Annotations = json["annotations"] is JObject annotations
-                ? annotations.Properties().Where(p => AsText(p.Value) is not null).ToImmutableSortedDictionary(p => p.Name, p => AsText(p.Value)!, StringComparer.Ordinal)
-                : ImmutableSortedDictionary<string, string>.Empty,
+            Annotations = ReadAnnotations(json["annotations"] as JObject),
             Urls = json["urls"] is JArray urls ? [.. urls.Select(AsText).OfType<string>()] : [],
         };
     }
@@ -47,9 +44,21 @@ public static class DescriptorJson
             json["artifactType"] = descriptor.ArtifactType;
         if (!descriptor.Urls.IsEmpty)
             json["urls"] = new JArray(descriptor.Urls);
-        if (!descriptor.Annotations.IsEmpty)
+        if (descriptor.Annotations.Count > 0)
             json["annotations"] = new JObject(descriptor.Annotations.Select(a => new JProperty(a.Key, a.Value)));
         return json;
+    }
+
+    static SortedDictionary<string, string> ReadAnnotations(JObject? json)
+    {
+        var annotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var property in json?.Properties() ?? [])
+        {
+            if (AsText(property.Value) is { } text)
+                annotations[property.Name] = text;
+        }
+
+        return annotations;
     }
 
     static Platform? ReadPlatform(JObject json) =>

@@ -7,9 +7,9 @@ namespace Passthrough.Core.Oci;
 /// A content digest, <c>algorithm:hex</c> (OCI image-spec, descriptor.md "Digests"). Only the registered algorithms sha256 and sha512 exist here;
 /// the hex part is lower case and of the algorithm's length, so that a digest is always safe as a file name.
 /// </summary>
-public readonly record struct Digest : IComparable<Digest>
+public sealed record Digest : IComparable<Digest>
 {
-    readonly string? text;
+    readonly string text;
 
     Digest(string text) => this.text = text;
 
@@ -17,12 +17,12 @@ public readonly record struct Digest : IComparable<Digest>
     const int PrefixLength = 7;
 
     /// <summary><c>sha256</c> or <c>sha512</c>.</summary>
-    public string Algorithm => ToString()[..(PrefixLength - 1)];
+    public string Algorithm => text[..(PrefixLength - 1)];
 
     /// <summary>64 or 128 lower-case hexadecimal characters.</summary>
-    public string Hex => ToString()[PrefixLength..];
+    public string Hex => text[PrefixLength..];
 
-    public override string ToString() => text ?? throw new InvalidOperationException("a default Digest names nothing");
+    public override string ToString() => text;
 
     /// <summary>The SHA-256 digest of the bytes.</summary>
     public static Digest Sha256(ReadOnlySpan<byte> content) => FromHash("sha256", SHA256.HashData(content));
@@ -45,14 +45,14 @@ public readonly record struct Digest : IComparable<Digest>
     public static Digest Parse(string text) =>
         TryParse(text, out var digest, out var reason) ? digest : throw new ModuleException(ErrorCodes.InvalidArgument, $"digest \"{text}\": {reason}");
 
-    public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest) => TryParse(text, out digest, out _);
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Digest? digest) => TryParse(text, out digest, out _);
 
     /// <param name="text">What to parse, for example <c>sha256:9f86d0…</c>.</param>
     /// <param name="digest">The digest, where the answer is true.</param>
     /// <param name="reason">Why not, in the words of the distribution project's reference package.</param>
-    public static bool TryParse([NotNullWhen(true)] string? text, out Digest digest, [NotNullWhen(false)] out string? reason)
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Digest? digest, [NotNullWhen(false)] out string? reason)
     {
-        digest = default;
+        digest = null;
         var colon = text?.IndexOf(':', StringComparison.Ordinal) ?? -1;
         if (text is null || colon < 1)
         {
@@ -73,7 +73,7 @@ public readonly record struct Digest : IComparable<Digest>
 
     static bool IsLowerHex(ReadOnlySpan<char> text) => !text.ContainsAnyExcept("0123456789abcdef");
 
-    public int CompareTo(Digest other) => string.CompareOrdinal(text, other.text);
+    public int CompareTo(Digest? other) => string.CompareOrdinal(text, other?.text);
 
     public static bool operator <(Digest left, Digest right) => left.CompareTo(right) < 0;
 

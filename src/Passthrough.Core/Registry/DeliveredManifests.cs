@@ -7,7 +7,7 @@ sealed class DeliveredManifests(IImageStore source, IImageTarget target, CopyIte
 {
     public async Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation)
     {
-        var manifest = await source.ReadManifestAsync(image, cancellation) ?? await target.ReadManifestAsync(item.Target.WithDigest(image.Digest!.Value), cancellation);
+        var manifest = await source.ReadManifestAsync(image, cancellation) ?? await target.ReadManifestAsync(item.Target.WithDigest(image.Digest!), cancellation);
         return manifest is null && image.Digest == item.Root.Digest
             ? throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: its manifest {item.Root.Digest} is neither in it nor in the registry", options.WhenIncomplete)
             : manifest;

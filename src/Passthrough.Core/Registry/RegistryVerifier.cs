@@ -15,7 +15,7 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
     const int BufferSize = 256 * 1024;
 
     /// <summary>Which images need a blob, by their position; and one of the repositories that have it.</summary>
-    readonly ConcurrentDictionary<Digest, (Descriptor Blob, Reference Repository, ConcurrentQueue<int> Users)> blobs = new();
+    readonly ConcurrentDictionary<Digest, BlobUsers> blobs = new();
 
     /// <exception cref="ModuleException">The registry cannot be asked. What it lacks, or has otherwise, is a finding and no exception.</exception>
     public async Task<ImmutableArray<VerifiedImage>> VerifyAsync(IReadOnlyList<ExpectedImage> images, CancellationToken cancellation)
@@ -66,7 +66,7 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
             if (!await registry.HasBlobAsync(image.Target, blob, cancellation))
                 throw new ModuleException(ErrorCodes.NotFound, $"{image.Target} is incomplete: {image.Target.Name} has no blob {blob.Digest} ({blob.Size} bytes)", "delete the tag on the registry and load the image again, or repair the registry's storage") { Blob = blob.Digest.ToString() };
             if (deep)
-                blobs.GetOrAdd(blob.Digest, _ => (blob, image.Target, [])).Users.Enqueue(position);
+                blobs.GetOrAdd(blob.Digest, _ => new BlobUsers(blob, image.Target)).Add(position);
         }
 
         return new VerifiedImage(image, root.Digest) { MediaType = root.MediaType, Platforms = [.. tree.IndexPlatforms], Bytes = wanted.Sum(blob => blob.Size), Blobs = wanted.Count };
@@ -97,6 +97,19 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
 
     static Task ForEachAsync<T>(IEnumerable<T> things, int atOnce, Func<T, CancellationToken, ValueTask> body, CancellationToken cancellation) =>
         Parallel.ForEachAsync(things, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellation }, body);
+
+    sealed record BlobUsers(Descriptor Blob, Reference Repository)
+    {
+        readonly List<int> users = [];
+
+        public IReadOnlyList<int> Users => users;
+
+        public void Add(int user)
+        {
+            lock (users)
+                users.Add(user);
+        }
+    }
 }
 
 /// <summary>An image that should be in the registry.</summary>

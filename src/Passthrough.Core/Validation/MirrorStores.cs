@@ -11,12 +11,16 @@ namespace Passthrough.Core.Validation;
 /// <summary>The registries that a redirection leads to, asked by ourselves: for every blob, and for why a client failed.</summary>
 sealed class MirrorStores(ProofRequest request) : IDisposable
 {
-    readonly ConcurrentDictionary<(string Authority, bool Insecure), Lazy<Task<MirrorStore>>> stores = new();
+    readonly ConcurrentDictionary<string, Lazy<Task<MirrorStore>>> stores = new();
 
     /// <summary>The registry of a place; one that does not answer comes with its fault.</summary>
-    public Task<MirrorStore> OpenAsync(PullSource place, CancellationToken cancellation) => stores.GetOrAdd(
-        (place.Image.Registry, place.Insecure || !request.Options.ValidateCertificates),
-        key => new Lazy<Task<MirrorStore>>(() => OpenAsync(key.Authority, key.Insecure, cancellation))).Value;
+    public Task<MirrorStore> OpenAsync(PullSource place, CancellationToken cancellation)
+    {
+        var insecure = place.Insecure || !request.Options.ValidateCertificates;
+        return stores.GetOrAdd(
+            $"{place.Image.Registry} {insecure}",
+            _ => new Lazy<Task<MirrorStore>>(() => OpenAsync(place.Image.Registry, insecure, cancellation))).Value;
+    }
 
     /// <summary>The trust that is for one registry: what the user gave is the endpoint's, every other has its certs.d folder.</summary>
     /// <exception cref="ModuleException">The folder holds a certificate without its key, or the reverse.</exception>
@@ -31,9 +35,9 @@ sealed class MirrorStores(ProofRequest request) : IDisposable
         var auths = new JObject();
         foreach (var registry in repositories.DistinctBy(repository => repository.Name).GroupBy(repository => repository.Registry))
         {
-            var credentials = registry.Select(repository => (repository.Name, Credential: request.Credentials.Find(registry.Key, repository.Repository))).ToList();
-            if (credentials.Select(pair => pair.Credential).Distinct().Count() == 1)
-                credentials = [(registry.Key, credentials[0].Credential)];
+            var credentials = registry.ToDictionary(repository => repository.Name, repository => request.Credentials.Find(registry.Key, repository.Repository), StringComparer.Ordinal);
+            if (credentials.Values.Distinct().Count() == 1)
+                credentials = new(StringComparer.Ordinal) { [registry.Key] = credentials.Values.First() };
             foreach (var (key, credential) in credentials)
             {
                 if (credential is not null)

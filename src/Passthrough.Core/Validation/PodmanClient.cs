@@ -74,7 +74,7 @@ sealed class PodmanClient : IPullClient, IDisposable
     {
         // A pulled index and its manifest for this platform are both there.
         var digests = (json["RepoDigests"] as JArray ?? []).Select(item => ((string?)item)?.Split('@')[^1]).Select(text => Digest.TryParse(text, out var digest) ? digest : (Digest?)null).OfType<Digest>().ToList();
-        return expected is not null && digests.Contains(expected.Value) ? expected : digests.Count > 0 ? digests[0] : null;
+        return expected is not null && digests.Contains(expected) ? expected : digests.Count > 0 ? digests[0] : null;
     }, cancellation);
 
     // It names an image by its configuration.

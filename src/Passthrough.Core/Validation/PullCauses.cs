@@ -84,14 +84,14 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
         {
             if (await mirror.Store.ReadManifestAsync(there, cancellation) is { } found)
             {
-                return expected is not null && found.Digest != expected ? new PullCause(Moved(there, found.Digest, expected.Value), PushAgain)
+                return expected is not null && found.Digest != expected ? new PullCause(Moved(there, found.Digest, expected), PushAgain)
                     : mirror.Store.Endpoint.Scheme == Uri.UriSchemeHttp && !place.Insecure ? new PullCause($"{there.Registry} speaks plain HTTP, which clients do only where {conf} says insecure = true of the mirror", "give the registry a certificate, or render for an insecure one")
                     : new PullCause("", null);
             }
 
             if (Elsewhere(image, there) is { Length: > 0 } elsewhere)
                 return new PullCause($"{there} is not there{elsewhere}{(rendered.EntryFor(pull.Name) is { } entry && rendered.HiddenBy(entry, pull) is { } hidden ? $"; its entry {entry.Scope} is longer than {hidden} and hides it" : "")}", Render);
-            return new PullCause(there.Digest is null && expected is not null && await mirror.Store.ReadManifestAsync(there.WithDigest(expected.Value), cancellation) is not null
+            return new PullCause(there.Digest is null && expected is not null && await mirror.Store.ReadManifestAsync(there.WithDigest(expected), cancellation) is not null
                 ? $"{there} is not there, only its digest is: the tag was removed"
                 : $"{there} is not there: it was never pushed, or was removed", PushAgain);
         }

@@ -117,7 +117,7 @@ public sealed class RedirectionProof
         read = read with { Got = got };
         if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
-        return got == expected ? read : read with { Hint = PullCauses.PushAgain, Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected.Value) };
+        return got == expected ? read : read with { Hint = PullCauses.PushAgain, Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected) };
     }
 
     /// <summary>Looks at all that the image consists of where it came from, and reads its configurations through the client.</summary>
@@ -127,7 +127,7 @@ public sealed class RedirectionProof
         if (!proof.Looked.Add(place.Image.Name))
             return;
         var mirror = await stores.OpenAsync(place, cancellation);
-        var (tree, fault) = mirror.Fault is { } unreachable ? (null, unreachable.Message) : await content.LookAsync(mirror.Store, place.Image.WithDigest(read.Got!.Value), proof.Image.Platforms, cancellation);
+        var (tree, fault) = mirror.Fault is { } unreachable ? (null, unreachable.Message) : await content.LookAsync(mirror.Store, place.Image.WithDigest(read.Got!), proof.Image.Platforms, cancellation);
         proof.Tree = tree;
         proof.Fault ??= fault;
         foreach (var image in fault is null && client.Proves ? tree!.Manifests.OfType<ImageManifest>() : [])

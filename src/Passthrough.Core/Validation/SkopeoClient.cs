@@ -55,7 +55,7 @@ sealed class SkopeoClient : IPullClient
 
     public async Task<ClientAnswer> CopyAsync(Reference image, long bytes, CancellationToken cancellation)
     {
-        var target = home.NewFolder($"copy-{image.Digest!.Value.Hex}");
+        var target = home.NewFolder($"copy-{image.Digest!.Hex}");
         try
         {
             var limit = ReadLimit + TimeSpan.FromSeconds(bytes / SlowestBytesPerSecond);

@@ -103,7 +103,7 @@ static class InspectedState
         ((JObject)data["counts"]!)["needed"] = needed;
         ((JObject)data["bytes"]!)["needed"] = report.Totals.BytesUploaded;
         data["requests"] = ResultParts.Requests(store.Requests);
-        data["mirror_map"] = ResultParts.MirrorMap(plan.Items.Select(item => (item.Source, item.Target)));
+        data["mirror_map"] = ResultParts.MirrorMap(plan.Items);
         return needed == 0 && report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present)
             ? $"; {connection.Endpoint.Authority} has them all"
             : $"; {connection.Endpoint.Authority} needs {Wording.Images(needed)}, {Wording.Bytes(report.Totals.BytesUploaded)}";

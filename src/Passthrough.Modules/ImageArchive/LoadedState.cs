@@ -4,7 +4,6 @@ using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
-using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 
 namespace Passthrough.Modules.ImageArchive;
@@ -53,7 +52,7 @@ static class LoadedState
                 },
                 ["requests"] = ResultParts.Requests(store.Requests),
                 ["duration_s"] = ResultParts.Seconds(run.Elapsed),
-                ["mirror_map"] = ResultParts.MirrorMap(plan.Items.Select(item => (item.Source, item.Target))),
+                ["mirror_map"] = ResultParts.MirrorMap(plan.Items),
                 ["record"] = recorded is null ? null : new JObject { ["path"] = recorded.Path, ["changed"] = recorded.Changed },
             },
         };
@@ -117,7 +116,7 @@ static class LoadedState
         var diffs = new List<ResultDiff>();
         var changed = report.Outcomes.Where(IsChange).ToList();
         if (changed.Count > 0)
-            diffs.Add(new ResultDiff(registry, ResultParts.Lines(changed.Select(outcome => (outcome.Item.Target, outcome.Before))), ResultParts.Lines(changed.Select(outcome => (outcome.Item.Target, (Digest?)outcome.Item.Root.Digest)))));
+            diffs.Add(new ResultDiff(registry, ResultParts.Lines(changed.Where(outcome => outcome.Before is not null).Select(outcome => $"{outcome.Item.Target} {outcome.Before}")), ResultParts.Lines(changed.Select(outcome => $"{outcome.Item.Target} {outcome.Item.Root.Digest}"))));
         if (recorded is { Changed: true })
             diffs.Add(new ResultDiff(recorded.Path, recorded.Before is null ? "" : before!.Render(), after!.Render()));
         return diffs;

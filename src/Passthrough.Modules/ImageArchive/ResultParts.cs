@@ -42,12 +42,13 @@ static class ResultParts
     public static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);
 
     /// <summary>Where each repository is, in the order of the images.</summary>
-    public static JArray MirrorMap(IEnumerable<(Reference Source, Reference Target)> images) =>
-        new(images.Select(image => (Source: image.Source.Name, Mirror: image.Target.Name)).Distinct().Select(pair => new JObject { ["source"] = pair.Source, ["mirror"] = pair.Mirror }));
+    public static JArray MirrorMap(IEnumerable<CopyItem> images) =>
+        new(images.DistinctBy(image => $"{image.Source.Name} {image.Target.Name}").Select(image => new JObject { ["source"] = image.Source.Name, ["mirror"] = image.Target.Name }));
 
     /// <summary>One line an image, for diffs.</summary>
-    public static string Lines(IEnumerable<(Reference Name, Digest? Digest)> images) =>
-        string.Concat(images.Where(image => image.Digest is not null).Select(image => $"{image.Name} {image.Digest}\n").Order(StringComparer.Ordinal));
+    /// <param name="images">Each as reference and digest.</param>
+    public static string Lines(IEnumerable<string> images) =>
+        string.Concat(images.Order(StringComparer.Ordinal).Select(image => image + "\n"));
 
     /// <summary>How many images have each status.</summary>
     public static JObject Counts(IEnumerable<string> statuses, params ReadOnlySpan<string> all)

@@ -100,8 +100,8 @@ static class SavedState
 
     static ResultDiff[] DiffsOf(SaveReport report, string path)
     {
-        var before = ResultParts.Lines(report.Before.Where(image => image.Reference is not null).Select(image => (image.Reference!, (Digest?)image.Root.Digest)));
-        var after = ResultParts.Lines(report.Plan.Images.Select(image => (image.Name, (Digest?)image.Tree.Root.Digest)));
+        var before = ResultParts.Lines(report.Before.Where(image => image.Reference is not null).Select(image => $"{image.Reference} {image.Root.Digest}"));
+        var after = ResultParts.Lines(report.Plan.Images.Select(image => $"{image.Name} {image.Tree.Root.Digest}"));
         return before == after ? [] : [new ResultDiff(path, before, after)];
     }
 

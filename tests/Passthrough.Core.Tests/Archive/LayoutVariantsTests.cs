@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Formats.Tar;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
@@ -237,7 +236,7 @@ public sealed class LayoutVariantsTests : IDisposable
     }
 
     static Descriptor Named(BuiltImage image, params (string Key, string Value)[] annotations) =>
-        image.Manifest.Descriptor with { Annotations = annotations.ToImmutableSortedDictionary(annotation => annotation.Key, annotation => annotation.Value, StringComparer.Ordinal) };
+        image.Manifest.Descriptor with { Annotations = annotations.ToDictionary(annotation => annotation.Key, annotation => annotation.Value, StringComparer.Ordinal) };
 
     static byte[] Damaged(byte[] content) => [(byte)(content[0] ^ 1), .. content[1..]];
 }

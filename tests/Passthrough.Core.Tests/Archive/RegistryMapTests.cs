@@ -57,7 +57,7 @@ public sealed class RegistryMapTests
         Assert.Null(Named("").Reference);
         Assert.Equal("docker.io/library/tool:1", Named("docker.io/library/tool:1").Reference?.ToString());
 
-        ArchivedImage Named(string refName) => names.NameOf(root with { Annotations = root.Annotations.Add(Annotations.RefName, refName) });
+        ArchivedImage Named(string refName) => names.NameOf(root.WithAnnotation(Annotations.RefName, refName));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class RegistryMapTests
         var names = new ImageNames(new Dictionary<string, Reference> { ["2.1"] = Reference.Parse("quay.io/team/tool"), ["nothing"] = Reference.Parse("quay.io/a/b:1") });
         var root = new Descriptor(MediaTypes.OciManifest, Digest.Sha256("x"u8), 1);
 
-        Assert.Equal("quay.io/team/tool:2.1", names.NameOf(root with { Annotations = root.Annotations.Add(Annotations.RefName, "2.1") }).Reference!.ToString());
+        Assert.Equal("quay.io/team/tool:2.1", names.NameOf(root.WithAnnotation(Annotations.RefName, "2.1")).Reference!.ToString());
         Assert.Equal(["nothing"], names.Unused);
     }
 }

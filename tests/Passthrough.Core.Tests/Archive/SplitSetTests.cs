@@ -161,6 +161,6 @@ public sealed class SplitSetTests : IDisposable
     long OffsetOf(Digest digest)
     {
         using var bytes = ArchiveFile.Open(folder["whole.tar"]);
-        return TarIndex.Read(bytes).FindFile($"blobs/sha256/{digest.Hex}")!.Value.Offset;
+        return TarIndex.Read(bytes).FindFile($"blobs/sha256/{digest.Hex}")!.Offset;
     }
 }

@@ -57,7 +57,7 @@ public sealed class TarIndexTests : IDisposable
         Assert.Equal([EntryKind.Directory, EntryKind.SymbolicLink, EntryKind.File, EntryKind.HardLink], index.Entries.Select(entry => entry.Kind));
         Assert.Equal("../" + new string('x', 150), index.Entries[1].LinkName);
         Assert.Null(index.FindFile("link"));
-        Assert.Equal(3, index.FindFile("file")!.Value.Size);
+        Assert.Equal(3, index.FindFile("file")!.Size);
     }
 
     [Theory]
@@ -94,7 +94,7 @@ public sealed class TarIndexTests : IDisposable
         }
 
         using var archive = ArchiveFile.Open(path);
-        Assert.Equal(Size, TarIndex.Read(archive).FindFile("blob")!.Value.Size);
+        Assert.Equal(Size, TarIndex.Read(archive).FindFile("blob")!.Size);
         using var oracle = new TarReader(File.OpenRead(path));
         Assert.Equal(Size, oracle.GetNextEntry()!.Length);
     }
@@ -105,7 +105,7 @@ public sealed class TarIndexTests : IDisposable
         var path = Write(Block("a", 1), Content("x"), Block("a", 1), Content("y"), End);
 
         using var archive = ArchiveFile.Open(path);
-        var entry = TarIndex.Read(archive).FindFile("a")!.Value;
+        var entry = TarIndex.Read(archive).FindFile("a")!;
         Assert.Equal((byte)'y', archive.ReadExactly(entry.Offset, 1)[0]);
     }
 

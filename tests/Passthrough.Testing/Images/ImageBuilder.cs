@@ -52,7 +52,7 @@ public static class ImageBuilder
             ["os"] = platform.Os,
             ["created"] = "1970-01-01T00:00:00Z",
             ["config"] = new JObject { ["Labels"] = new JObject { ["made.by"] = "passthrough tests" } },
-            ["rootfs"] = new JObject { ["type"] = "layers", ["diff_ids"] = new JArray(layers.Select(layer => layer.DiffId.ToString())) },
+            ["rootfs"] = new JObject { ["type"] = "layers", ["diff_ids"] = new JArray(layers.Select(layer => layer.DiffId?.ToString())) },
         };
         if (platform.Variant is not null)
             config["variant"] = platform.Variant;

@@ -28,7 +28,7 @@ public sealed class ClientRegistries
     /// <exception cref="ModuleException">Every pull fails, with the message of <see cref="RegistriesConf.Parse"/>.</exception>
     public static ClientRegistries Load(string conf, IReadOnlyDictionary<string, string>? dropIns = null, string path = MainPath)
     {
-        var read = (dropIns ?? ImmutableDictionary<string, string>.Empty).Where(file => file.Key.EndsWith(".conf", StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal);
+        var read = (dropIns ?? new Dictionary<string, string>()).Where(file => file.Key.EndsWith(".conf", StringComparison.Ordinal)).OrderBy(file => file.Key, StringComparer.Ordinal);
         return read.Aggregate(
             new ClientRegistries().With(RegistriesConf.Parse(conf, path)),
             (merged, file) => merged.With(RegistriesConf.Parse(file.Value, $"{path}.d/{file.Key}")));

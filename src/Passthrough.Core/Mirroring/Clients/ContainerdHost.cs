@@ -29,10 +29,14 @@ public sealed record ContainerdHost
     /// <summary>Certificate and key; the key is empty where it is in the certificate's file.</summary>
     public ImmutableArray<(string Certificate, string Key)> ClientFiles { get; init; } = [];
 
-    public ImmutableSortedDictionary<string, ImmutableArray<string>> Header { get; init; } = ImmutableSortedDictionary<string, ImmutableArray<string>>.Empty;
+    /// <summary>Values by name, in the order of their names.</summary>
+    public IReadOnlyList<ContainerdHeader> Header { get; init; } = [];
 
     internal bool SaysHowToTrust => CaFiles is not null || !ClientFiles.IsEmpty || SkipVerify is not null;
 }
+
+/// <summary>A header sent with every request.</summary>
+public sealed record ContainerdHeader(string Name, ImmutableArray<string> Values);
 
 /// <summary>What a host is asked for. The names are the values of <c>capabilities</c>; containerd 1.7 does not know the last.</summary>
 [Flags]

@@ -49,7 +49,7 @@ sealed class HostsToml(string folder)
         if (Get(table, "client") is { } client)
             host = host with { ClientFiles = [.. ClientFiles(client)] };
         if (Get(table, "header") is JObject header)
-            host = host with { Header = header.Properties().ToImmutableSortedDictionary(one => one.Name, one => Header(one.Name, one.Value), StringComparer.Ordinal) };
+            host = host with { Header = [.. header.Properties().OrderBy(one => one.Name, StringComparer.Ordinal).Select(one => new ContainerdHeader(one.Name, Header(one.Name, one.Value)))] };
         if ((string?)Get(table, "dial_timeout") is { Length: > 0 } timeout)
             fault ??= GoText.RefuseDuration(timeout);
         return host;

@@ -68,7 +68,12 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
     {
         var sources = ours.SelectMany(set => set.Entries).Select(entry => entry.Source).ToHashSet(StringComparer.Ordinal);
         var hasTags = ours.Any(set => set.Kind == MirrorKind.ImageTagMirrorSet);
-        foreach (var (set, source) in others.SelectMany(set => set.Entries.Select(entry => (set, entry.Source))).DistinctBy(pair => pair.Source, StringComparer.Ordinal))
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (set, source) in
+                 from set in others
+                 from entry in set.Entries
+                 where seen.Add(entry.Source)
+                 select KeyValuePair.Create(set, entry.Source))
         {
             if (sources.Contains(source) || sources.Where(own => MirrorNames.IsNested(source, own)).MaxBy(own => own.Length) is not { } enclosing || nodes.RegistriesConf?.Registries.FirstOrDefault(registry => registry.Scope == source) is not { } entry)
                 continue;

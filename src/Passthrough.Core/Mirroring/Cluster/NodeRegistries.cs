@@ -52,19 +52,14 @@ static class NodeRegistries
     static string? Inherit(OrderedDictionary<string, RegistryEntry> registries, ImmutableArray<string> sources)
     {
         var enclosing = new ScopeIndex(sources);
-        var heirs = registries.Values.Select((registry, position) => (Position: position, Registry: registry))
-            .Where(one => one.Registry.Mirrors.IsEmpty)
-            .Select(one => (one.Position, one.Registry, Source: enclosing.First(one.Registry.Scope)))
-            .Where(one => one.Source is not null)
-            .OrderBy(one => one.Source)
-            .ToList();
-        foreach (var (position, registry, first) in heirs)
+        var heirs = registries.Values.Where(registry => registry.Mirrors.IsEmpty && enclosing.First(registry.Scope) is not null).OrderBy(registry => enclosing.First(registry.Scope)!.Value).ToList();
+        foreach (var registry in heirs)
         {
-            var source = sources[first!.Value];
+            var source = sources[enclosing.First(registry.Scope)!.Value];
             if (source.StartsWith(MirrorNames.Wildcard, StringComparison.Ordinal))
                 return $"internal error: mirrorsAdjustedForNestedScope for a wildcard scope {GoText.Quote(source)}";
             var rest = registry.Scope[source.Length..];
-            registries.SetAt(position, registry with { Mirrors = [.. registries[source].Mirrors.Select(mirror => mirror with { Location = mirror.Location + rest })] });
+            registries[registry.Scope] = registry with { Mirrors = [.. registries[source].Mirrors.Select(mirror => mirror with { Location = mirror.Location + rest })] };
         }
 
         return null;

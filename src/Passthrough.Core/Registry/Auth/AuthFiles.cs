@@ -9,7 +9,7 @@ public sealed class AuthFiles : ICredentialSource
     readonly Func<string, string, Credential?> helper;
     readonly Action<string?>? onSecret;
     readonly ConcurrentDictionary<string, Lazy<AuthFile?>> files = new();
-    readonly ConcurrentDictionary<(string, string), Credential?> found = new();
+    readonly ConcurrentDictionary<string, Credential?> found = new();
 
     /// <param name="authfile">The one file to read; null for podman's search order.</param>
     /// <param name="onSecret">Told every password and token found, so that they can be masked.</param>
@@ -26,7 +26,7 @@ public sealed class AuthFiles : ICredentialSource
     }
 
     public Credential? Find(string authority, string repository) =>
-        found.GetOrAdd((authority, repository), key => Search(key.Item1, key.Item2));
+        found.GetOrAdd($"{authority}/{repository}", _ => Search(authority, repository));
 
     Credential? Search(string authority, string repository)
     {

@@ -120,12 +120,12 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
             return new HttpRequestMessage(HttpMethod.Post, realm) { Content = new FormUrlEncodedContent(form) };
         }
 
-        var query = scopes.Select(scope => ("scope", scope)).ToList();
+        var query = scopes.Select(scope => Field("scope", scope)).ToList();
         if (service is not null)
-            query.Insert(0, ("service", service));
+            query.Insert(0, Field("service", service));
         if (credential?.Username is { Length: > 0 } account)
-            query.Insert(0, ("account", account));
-        var text = string.Join('&', query.Select(pair => $"{pair.Item1}={Uri.EscapeDataString(pair.Item2)}"));
+            query.Insert(0, Field("account", account));
+        var text = string.Join('&', query);
         var address = new UriBuilder(realm) { Query = realm.Query.Length > 1 ? $"{realm.Query}&{text}" : text }.Uri;
         var request = new HttpRequestMessage(HttpMethod.Get, address);
         request.Headers.TryAddWithoutValidation("User-Agent", RegistryHttp.UserAgent);
@@ -133,6 +133,8 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
             request.Headers.Authorization = Authorizer.Basic(credential);
         return request;
     }
+
+    static string Field(string name, string value) => $"{name}={Uri.EscapeDataString(value)}";
 
     Token Read(byte[] body, Uri realm, string action)
     {

@@ -49,7 +49,19 @@ static class RegistryHttp
         var (certificate, key) = (options.ClientCertificate!, options.ClientKey ?? options.ClientCertificate!);
         try
         {
-            return X509Certificate2.CreateFromPemFile(certificate, key);
+            using var leaf = X509Certificate2.CreateFromPem(File.ReadAllText(certificate));
+            var pem = File.ReadAllText(key);
+            // TLS knows these two; the platform's one call brings a dozen kinds of keys along.
+            if (leaf.GetRSAPublicKey() is not null)
+            {
+                using var rsa = RSA.Create();
+                rsa.ImportFromPem(pem);
+                return leaf.CopyWithPrivateKey(rsa);
+            }
+
+            using var ecdsa = ECDsa.Create();
+            ecdsa.ImportFromPem(pem);
+            return leaf.CopyWithPrivateKey(ecdsa);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

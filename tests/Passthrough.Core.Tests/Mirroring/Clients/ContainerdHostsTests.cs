@@ -85,8 +85,8 @@ public sealed class ContainerdHostsTests
             shown["client_certificates"] = host.ClientFiles.Length;
         }
 
-        if (!host.Header.IsEmpty)
-            shown["header"] = new JObject(host.Header.Select(one => new JProperty(one.Key, new JArray(one.Value))));
+        if (host.Header.Count > 0)
+            shown["header"] = new JObject(host.Header.Select(one => new JProperty(one.Name, new JArray(one.Values))));
         return shown;
     }
 

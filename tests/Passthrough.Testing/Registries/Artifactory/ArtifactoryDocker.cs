@@ -156,7 +156,7 @@ sealed class ArtifactoryDocker(ArtifactorySettings settings, ArtifactoryReposito
         var type = context.Request.ContentType?.Split(';')[0] ?? "";
         if (!MediaTypes.IsManifest(type))
             return Denied(403, "Pushing Docker images with manifest v2 schema 1 to this repository is blocked. For more information, see the Artifactory documentation.");
-        var manifest = new RawManifest(type, body, isDigest ? wanted.OfSameAlgorithm(body) : Digest.Sha256(body));
+        var manifest = new RawManifest(type, body, isDigest ? wanted!.OfSameAlgorithm(body) : Digest.Sha256(body));
         if (isDigest && manifest.Digest != wanted)
             return Invalid("null");
         // A second push of a tag replaces a file, which wants the right to delete.

@@ -96,7 +96,7 @@ sealed partial class HarborUploads(HarborServer server, HarborState state)
     {
         if (!Digest.TryParse(reference, out var digest) || Content.Blob(name, digest) is not { } bytes)
             // Core itself answers a HEAD for what is nowhere in the project.
-            return HarborAnswer.Error(404, "BLOB_UNKNOWN", "blob unknown to registry", reference) with { IsFromBackend = !call.IsHead || Content.Sizes(project.Name + "/").ContainsKey(digest) };
+            return HarborAnswer.Error(404, "BLOB_UNKNOWN", "blob unknown to registry", reference) with { IsFromBackend = !call.IsHead || (digest is not null && Content.Sizes(project.Name + "/").ContainsKey(digest)) };
         var answer = new HarborAnswer(200) { ContentType = "application/octet-stream", Body = bytes }
             .With("Accept-Ranges", "bytes").With("Cache-Control", "max-age=31536000").With("Docker-Content-Digest", reference).With("Etag", $"\"{reference}\"").FromBackend();
         if (call.Header("Range") is not { } range || ByteRange().Match(range) is not { Success: true } match)
