@@ -5,6 +5,7 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Admin;
 
@@ -85,7 +86,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
 
     // "Service is healthy; there are missing services: jffe": the web interface is missing, which no image needs.
     static bool IsNeeded(ServiceState service) =>
-        MissingServices().Match(service.Words) is { Success: true } missing && service.Status == "UNHEALTHY_PEER"
+        MissingServices().MatchesAfter(service.Words, "missing service").FirstOrDefault() is { } missing && service.Status == "UNHEALTHY_PEER"
             ? missing.Groups["names"].Value.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Any(IsNeededType)
             : IsNeededType(service.Name);
 
@@ -386,16 +387,18 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     async Task<AdminAnswer> SendAsync(AdminCall call, CancellationToken cancellation)
     {
         var answer = await AskAsync(call, cancellation);
-        if (LockedOut().Match(answer.Text) is not { Success: true } locked || answer.Status != HttpStatusCode.Forbidden)
+        if (LockOf(answer) is not { } locked || answer.Status != HttpStatusCode.Forbidden)
             return answer;
         // Three wrong passwords lock everybody out for seconds; it is told in words and is no answer about rights.
         var seconds = int.TryParse(locked.Groups["seconds"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var told) ? Math.Min(told, LongestLockSeconds) : LongestLockSeconds;
         await Task.Delay(TimeSpan.FromSeconds(seconds + 1), connection.Time, cancellation);
         answer = await AskAsync(call, cancellation);
-        return answer.Status == HttpStatusCode.Forbidden && LockedOut().IsMatch(answer.Text.AsSpan())
+        return answer.Status == HttpStatusCode.Forbidden && LockOf(answer) is not null
             ? throw new ModuleException(ErrorCodes.Unauthorized, $"cannot {answer.Action}: {connection.Endpoint.Authority} has locked logins after wrong passwords ({answer.Words})", "find who sends the wrong password, wait, and run this again; nothing was changed") { HttpStatus = 403 }
             : answer;
     }
+
+    static Match? LockOf(AdminAnswer answer) => LockedOut().MatchesAfter(answer.Text, "blocked due to recurrent ", StringComparison.OrdinalIgnoreCase).FirstOrDefault();
 
     /// <summary>A fresh JCR answers nothing else, with a status that nobody has written down.</summary>
     async Task<AdminAnswer> AskAsync(AdminCall call, CancellationToken cancellation)
@@ -452,10 +455,10 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
 
     static string FirstText(params JToken?[] values) => values.Select(Text).FirstOrDefault(text => text.Length > 0) ?? "";
 
-    [GeneratedRegex(@"blocked due to recurrent .*failures(?:, please try again in (?<seconds>\d+) second)?", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\G.*failures(?:, please try again in (?<seconds>\d+) second)?", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex LockedOut();
 
-    [GeneratedRegex(@"missing services?: (?<names>[\w, -]+)", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\Gs?: (?<names>[\w, -]+)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex MissingServices();
 
     [GeneratedRegex(@"^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$", RegexOptions.ExplicitCapture, 1000)]

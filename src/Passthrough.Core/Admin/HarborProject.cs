@@ -197,7 +197,7 @@ sealed record HarborProjectState(string Name, bool? Exists, JObject Json) : Name
 {
     public bool IsShown => Json.Count > 0;
 
-    public string Id => Json["project_id"]?.ToString() ?? "";
+    public string Id => (string?)Json["project_id"] ?? "";
 
     /// <summary>Null where the quota was not asked for, or is not told.</summary>
     public int? QuotaId { get; init; }

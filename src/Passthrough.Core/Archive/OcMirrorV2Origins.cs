@@ -122,7 +122,7 @@ sealed partial class OcMirrorV2Origins
     {
         foreach (var member in files.Where(member => member.Name == WorkingFolder + "dry-run/mapping.txt"))
         {
-            foreach (var match in Matches(member, MappingLine()))
+            foreach (var match in Matches(member, "", MappingLine()))
             {
                 if (CachedName.Parse(match.Groups["from"].Value) is { } from && CachedName.Parse(match.Groups["to"].Value) is { Reference.Tag: { } tag } to)
                     Offer(Tag(to.Path, tag), from.Reference);
@@ -169,7 +169,7 @@ sealed partial class OcMirrorV2Origins
             if (file == "image-references")
                 ReadImageReferences(member, release, isEarlier);
             else
-                OfferMatches(member, DigestReference(), isEarlier);
+                OfferMatches(member, "", DigestReference(), isEarlier);
         }
     }
 
@@ -213,7 +213,7 @@ sealed partial class OcMirrorV2Origins
             if (member.Name.Split('/') is ["working-dir", "operator-catalogs" or "hold-operator", _, var digest, .. var path] && path is not [] && !path.Contains("blobs", StringComparer.Ordinal)
                 && path[^1].Split('.')[^1] is "json" or "yaml" or "yml")
             {
-                OfferMatches(member, ImageMember(), isEarlier: current.Count > 0 && !current.Contains(digest));
+                OfferMatches(member, "image", ImageMember(), isEarlier: current.Count > 0 && !current.Contains(digest));
             }
         }
     }
@@ -222,12 +222,12 @@ sealed partial class OcMirrorV2Origins
     void ReadLogs()
     {
         foreach (var member in files.Where(member => member.Name.StartsWith(WorkingFolder + "logs/oc-mirror", StringComparison.Ordinal)))
-            OfferMatches(member, CopiedImage(), isEarlier: false);
+            OfferMatches(member, "Success copying ", CopiedImage(), isEarlier: false);
     }
 
-    void OfferMatches(ArchiveMember member, Regex pattern, bool isEarlier)
+    void OfferMatches(ArchiveMember member, string lead, Regex pattern, bool isEarlier)
     {
-        foreach (var match in Matches(member, pattern))
+        foreach (var match in Matches(member, lead, pattern))
             Offer(match.Groups["name"].Value, isEarlier);
     }
 
@@ -248,7 +248,7 @@ sealed partial class OcMirrorV2Origins
     }
 
     /// <summary>Matches in a file of any size, read window by window: a catalog may have hundreds of megabytes.</summary>
-    static IEnumerable<Match> Matches(ArchiveMember member, Regex pattern)
+    static IEnumerable<Match> Matches(ArchiveMember member, string lead, Regex pattern)
     {
         const int WindowSize = 32 * 1024;
         const int LongestMatch = 2048;
@@ -260,7 +260,7 @@ sealed partial class OcMirrorV2Origins
             var count = stream.ReadAtLeast(bytes.AsSpan(kept), bytes.Length - kept, throwOnEndOfStream: false) + kept;
             isLast = count < bytes.Length;
             var text = Encoding.Latin1.GetString(bytes, 0, count);
-            foreach (Match match in pattern.Matches(text))
+            foreach (var match in lead.Length > 0 ? pattern.MatchesAfter(text, lead) : pattern.Matches(text))
             {
                 // What touches the end may go on behind it; the next window has it whole.
                 if (isLast || match.Index + match.Length < count)
@@ -278,10 +278,10 @@ sealed partial class OcMirrorV2Origins
     [GeneratedRegex(@"(?<name>[\w./:-]{3,600}@sha256:[0-9a-f]{64})", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex DigestReference();
 
-    [GeneratedRegex(@"\bimage[""']?\s{0,20}:\s{0,20}[""']?(docker://)?(?<name>[\w./:@-]{3,600})", RegexOptions.ExplicitCapture, 10_000)]
+    [GeneratedRegex(@"\G(?<=\bimage)[""']?\s{0,20}:\s{0,20}[""']?(docker://)?(?<name>[\w./:@-]{3,600})", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex ImageMember();
 
-    [GeneratedRegex(@"Success copying (docker://)?(?<name>[\w./:@-]{3,600}) ", RegexOptions.ExplicitCapture, 10_000)]
+    [GeneratedRegex(@"\G(docker://)?(?<name>[\w./:@-]{3,600}) ", RegexOptions.ExplicitCapture, 10_000)]
     private static partial Regex CopiedImage();
 
     /// <summary>What a source says about a tag.</summary>

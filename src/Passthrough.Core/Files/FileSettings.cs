@@ -1,4 +1,5 @@
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Files;
 
@@ -25,7 +26,7 @@ public sealed record FileSettings(UnixFileMode? Mode = null, string? Owner = nul
     public static UnixFileMode ParseMode(JToken value)
     {
         const long All = 0xFFF; // 07777
-        var text = value.ToString();
+        var text = (value is JValue ? (string?)value : Json.Compact(value)) ?? "";
         var digits = text.StartsWith("0o", StringComparison.Ordinal) ? text[2..] : text;
         long? mode = value.Type == JTokenType.Integer ? (long)value
             : digits.Length is > 0 and < 7 && digits.All(digit => digit is >= '0' and <= '7') ? Convert.ToInt64(digits, 8)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
@@ -60,25 +59,11 @@ public static class Json
     }
 
     /// <summary>One line without white space between tokens.</summary>
-    public static string Compact(JToken token) => Write(token, Formatting.None, escapeNonAscii: false);
+    public static string Compact(JToken token) => JsonText.Of(token, isIndented: false, isAscii: false);
 
     /// <summary>One line of pure ASCII, so that no encoding on the way can hurt it.</summary>
-    public static string CompactAscii(JToken token) => Write(token, Formatting.None, escapeNonAscii: true);
+    public static string CompactAscii(JToken token) => JsonText.Of(token, isIndented: false, isAscii: true);
 
     /// <summary>Two blanks of indentation and a final newline: for files that people read.</summary>
-    public static string Indented(JToken token) => Write(token, Formatting.Indented, escapeNonAscii: false) + "\n";
-
-    static string Write(JToken token, Formatting formatting, bool escapeNonAscii)
-    {
-        using var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
-        using var writer = new JsonTextWriter(text)
-        {
-            Formatting = formatting,
-            Culture = CultureInfo.InvariantCulture,
-            StringEscapeHandling = escapeNonAscii ? StringEscapeHandling.EscapeNonAscii : StringEscapeHandling.Default,
-        };
-        token.WriteTo(writer);
-        writer.Flush();
-        return text.ToString();
-    }
+    public static string Indented(JToken token) => JsonText.Of(token, isIndented: true, isAscii: false) + "\n";
 }

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Mirroring.Clients;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Validation;
 
@@ -13,6 +14,7 @@ namespace Passthrough.Core.Validation;
 sealed partial class PullCauses(string conf, Redirection rendered, Redirection redirection, MirrorStores stores)
 {
     public const string PushAgain = "push it again: push-tar-to-registry.yml";
+    const string Blocked = " is blocked";
     const string Render = "correct the mirrors and render them again: setup-registry-passthrough.yml";
 
     readonly ConcurrentDictionary<string, PullCause> down = new();
@@ -39,7 +41,9 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
     static string Shorten(string words)
     {
         words = Preamble().Replace(words, static _ => "");
-        return MirrorsFailed().Match(words) is { Success: true } mirrors ? mirrors.Groups[1].Value : BlockedIn().Replace(words, static match => match.Groups[1].Value);
+        if (MirrorsFailed().MatchesAfter(words, "(Mirrors also failed: [").FirstOrDefault() is { } mirrors)
+            return mirrors.Groups[1].Value;
+        return words.IndexOf(Blocked + " in ", StringComparison.Ordinal) is >= 0 and var blocked ? words[..(blocked + Blocked.Length)] : words;
     }
 
     async Task<PullCause> CauseAsync(ProofImage image, Reference pull, Digest? expected, CancellationToken cancellation)
@@ -111,11 +115,8 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
     [GeneratedRegex("""^(Error parsing image name|initializing source) "?docker://[^ ]+: """)]
     private static partial Regex Preamble();
 
-    [GeneratedRegex(@"\(Mirrors also failed: \[(.*)\]\): ")]
+    [GeneratedRegex(@"\G(.*)\]\): ")]
     private static partial Regex MirrorsFailed();
-
-    [GeneratedRegex("( is blocked) in .*$")]
-    private static partial Regex BlockedIn();
 }
 
 /// <summary>Why a pull failed.</summary>

@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Modules.IcspRender;
 
@@ -37,7 +38,7 @@ static class ObjectName
             var value = token switch
             {
                 JValue { Type: JTokenType.String } text => (string)text!,
-                JValue { Type: JTokenType.Integer or JTokenType.Boolean } plain => plain.ToString(Newtonsoft.Json.Formatting.None),
+                JValue { Type: JTokenType.Integer or JTokenType.Boolean } plain => Json.Compact(plain),
                 _ => throw Fault($"{parameter}: the value of {key} is no text", "put it in quotes"),
             };
             if (!IsKey(key))

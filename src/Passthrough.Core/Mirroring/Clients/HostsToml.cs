@@ -160,6 +160,6 @@ sealed class HostsToml(string folder)
         JArray array => $"[{string.Join(' ', array.Select(GoValue))}]",
         JObject table => $"map[{string.Join(' ', table.Properties().OrderBy(one => one.Name, StringComparer.Ordinal).Select(one => $"{one.Name}:{GoValue(one.Value)}"))}]",
         { Type: JTokenType.Boolean } => GoText.Boolean((bool)value),
-        _ => value.ToString(),
+        _ => (string?)value ?? "",
     };
 }
