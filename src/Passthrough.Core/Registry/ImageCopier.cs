@@ -16,6 +16,9 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
 
     readonly TemporaryTags temporaryTags = new(target);
 
+    /// <summary>How many images are pushed side by side.</summary>
+    int ImagesAtOnce => options.Concurrency * 2;
+
     /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
     /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
     public async Task<CopyReport> CopyAsync(IReadOnlyList<CopyItem> items, CancellationToken cancellation)
@@ -69,6 +72,9 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }
 
         var unique = new ConcurrentDictionary<Digest, long>();
+        // Images are pushed in their order, so many at once: those of an interrupted run that were begun are the first of what is left.
+        var first = pending.Where(pair => pair.Value != items[pair.Key].Root.Digest).Select(pair => pair.Key).Order().Take(ImagesAtOnce).ToHashSet();
+        var begun = new BegunImage?[items.Count];
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency, async (i, token) =>
         {
             var item = items[i];
@@ -85,6 +91,10 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                 }
 
                 await CheckAsync(item, tree, blobs, token);
+                if (first.Contains(i))
+                    begun[i] = new BegunImage(item, tree);
+                else if (before == item.Root.Digest)
+                    blobs.AddCandidate(item.Target, tree);
                 foreach (var blob in tree.Blobs)
                     unique.TryAdd(blob.Digest, blob.Size);
             }
@@ -96,6 +106,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             }
         }, cancellation);
         progress.SetTotals(items.Count, unique.Values.Sum());
+        await blobs.FindEarlierWorkAsync([.. begun.OfType<BegunImage>()], options.Concurrency * SmallRequestsPerUpload, cancellation);
         return options.ContinueOnError || !outcomes.Values.Any(outcome => outcome.Status == CopyStatus.Failed);
     }
 
@@ -147,7 +158,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     {
         progress.Phase = "uploading";
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        await ForEachAsync(pending.Keys.Where(i => !outcomes.ContainsKey(i)).Order(), options.Concurrency * 2, async (i, _) =>
+        await ForEachAsync(pending.Keys.Where(i => !outcomes.ContainsKey(i)).Order(), ImagesAtOnce, async (i, _) =>
         {
             if (stop.IsCancellationRequested)
                 return;
