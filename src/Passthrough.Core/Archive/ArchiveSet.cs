@@ -34,6 +34,8 @@ sealed class ArchiveSet : IArchive
 
     public ModuleException? IndexFault => archives.Select(archive => archive.IndexFault).OfType<ModuleException>().FirstOrDefault();
 
+    public IEnumerable<ArchivePart> Files => archives.SelectMany(archive => archive.Files);
+
     public long Size => archives.Sum(archive => archive.Size);
 
     public ImmutableArray<ArchivedImage> Images { get; }

@@ -25,6 +25,9 @@ public interface IArchive : IImageStore, IDisposable
     /// <summary>In bytes.</summary>
     long Size { get; }
 
+    /// <summary>The files that it consists of, and parts of a split set that are missing.</summary>
+    IEnumerable<ArchivePart> Files { get; }
+
     /// <summary>The images in the order of the archive; the same digest may have several names.</summary>
     ImmutableArray<ArchivedImage> Images { get; }
 

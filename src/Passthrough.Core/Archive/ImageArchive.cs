@@ -33,6 +33,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     public long Size => tree.Size;
 
+    public IEnumerable<ArchivePart> Files => tree.Files;
+
     public ImmutableArray<ArchivedImage> Images { get; protected set; } = [];
 
     public ImmutableArray<Descriptor> Attachments { get; protected set; } = [];

@@ -35,6 +35,8 @@ sealed class SplitSet : ArchiveBytes
     /// <summary>Names of the parts that are not there.</summary>
     public ImmutableArray<string> Missing => [.. parts.Where(part => part.Bytes is null).Select(part => part.Name)];
 
+    public override IEnumerable<ArchivePart> Files => parts.Select(part => new ArchivePart(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", part.Name), part.Length) { IsMissing = part.Bytes is null });
+
     public override string WhenTruncated => $"bring the parts after {parts[^1].Name} to the same folder, or copy the set again";
 
     /// <summary>The name that a set has, where the path is one part of it, or the set's own name; null for everything else.</summary>

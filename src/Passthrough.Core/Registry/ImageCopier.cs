@@ -15,6 +15,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     const int SmallRequestsPerUpload = 4;
 
     readonly TemporaryTags temporaryTags = new(target);
+    readonly ConcurrentDictionary<int, bool> incomplete = new();
 
     /// <summary>How many images are pushed side by side.</summary>
     int ImagesAtOnce => options.Concurrency * 2;
@@ -90,12 +91,13 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                     return;
                 }
 
-                await CheckAsync(item, tree, blobs, token);
+                if (!await CheckAsync(item, tree, blobs, token))
+                    incomplete[i] = true;
                 if (first.Contains(i))
                     begun[i] = new BegunImage(item, tree);
                 else if (before == item.Root.Digest)
                     blobs.AddCandidate(item.Target, tree);
-                foreach (var blob in tree.Blobs)
+                foreach (var blob in tree.Blobs.Where(blob => !incomplete.ContainsKey(i) || options.SourceHas(blob)))
                     unique.TryAdd(blob.Digest, blob.Size);
             }
             catch (ModuleException e)
@@ -124,7 +126,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }
     }
 
-    async Task CheckAsync(CopyItem item, ManifestTree tree, ImageCopierBlobs blobs, CancellationToken cancellation)
+    /// <returns>False where blobs are missing and may come later.</returns>
+    async Task<bool> CheckAsync(CopyItem item, ManifestTree tree, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         var traits = target.Traits;
         if (item.Target.Name.Length > traits.MaxNameLength)
@@ -149,9 +152,14 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
 
         foreach (var blob in tree.Blobs)
         {
-            if (!ManifestTree.IsForeign(blob) && !options.SourceHas(blob) && !await blobs.IsInTargetAsync(item, blob, cancellation))
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", options.WhenIncomplete) { Blob = blob.Digest.ToString() };
+            if (ManifestTree.IsForeign(blob) || options.SourceHas(blob) || await blobs.IsInTargetAsync(item, blob, cancellation))
+                continue;
+            if (options.TakesWhatIsThere)
+                return false;
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", options.WhenIncomplete) { Blob = blob.Digest.ToString() };
         }
+
+        return true;
     }
 
     async Task PushAllAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)
@@ -164,7 +172,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                 return;
             try
             {
-                outcomes[i] = await PushAsync(items[i], pending[i], blobs, stop.Token);
+                outcomes[i] = await PushAsync(items[i], pending[i], incomplete.ContainsKey(i), blobs, stop.Token);
                 progress.AddImage();
             }
             catch (ModuleException e)
@@ -181,11 +189,14 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         cancellation.ThrowIfCancellationRequested();
     }
 
-    async Task<CopyOutcome> PushAsync(CopyItem item, Digest? before, ImageCopierBlobs blobs, CancellationToken cancellation)
+    async Task<CopyOutcome> PushAsync(CopyItem item, Digest? before, bool isIncomplete, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         var tree = await ReadAsync(item, cancellation);
-        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
+        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob) && (!isIncomplete || options.SourceHas(blob))).ToList();
         var states = await Task.WhenAll(wanted.Select(blob => blobs.EnsureAsync(item, blob, cancellation)));
+        var sent = wanted.Zip(states).Where(pair => pair.Second == BlobState.Uploaded).Sum(pair => pair.First.Size);
+        if (isIncomplete)
+            return new CopyOutcome(item, CopyStatus.Incomplete) { Before = before, BytesUploaded = sent };
         var left = await temporaryTags.FindLeftAsync(item.Target, tree, cancellation);
         if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
         {
@@ -209,7 +220,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
         {
             Before = before,
-            BytesUploaded = wanted.Zip(states).Where(pair => pair.Second == BlobState.Uploaded).Sum(pair => pair.First.Size),
+            BytesUploaded = sent,
             Manifests = tree.Manifests.Length,
         };
     }

@@ -37,7 +37,12 @@ sealed class ArchiveRun
     /// <summary>Whether the other images go on when one fails.</summary>
     public bool ContinueOnError => arguments.Text("on_error") == "continue";
 
-    public string Path => arguments.RequiredText("path");
+    /// <summary>The archive to write.</summary>
+    /// <exception cref="ModuleException">There are several.</exception>
+    public string Path => arguments.List("path") is [var only] ? only : throw Invalid($"path names {arguments.List("path").Count} archives, and a save writes one", "give one path; part_size cuts an archive into parts");
+
+    /// <summary>Whether parts of a split set may come later.</summary>
+    public bool AllowsMissingParts => arguments.Flag("allow_missing_parts");
 
     public string? RecordPath => arguments.Text("record_path");
 
@@ -68,14 +73,19 @@ sealed class ArchiveRun
         }
     }
 
-    /// <summary>Opens the archive at <c>path</c>; names that it has lost are those of <c>references</c>.</summary>
-    public IArchive OpenArchive()
+    /// <summary>Opens what <c>path</c> names, several archives as one; names that they have lost are those of <c>references</c> and <c>registry_map</c>.</summary>
+    public IArchive OpenArchive(CancellationToken cancellation)
     {
         var references = TextPairs("references", "a full reference").ToDictionary(pair => pair.Key, pair => Reference.Parse(pair.Value), StringComparer.Ordinal);
-        var archive = ArchiveFormats.Open(Path, new ImageNames(references));
-        var known = archive.Images.SelectMany(image => (string?[])[image.Root.Digest.ToString(), image.Root.Annotation(Annotations.ContainerdImageName), image.Root.Annotation(Annotations.RefName)]).ToHashSet(StringComparer.Ordinal);
-        foreach (var unknown in references.Keys.Where(key => !known.Contains(key)))
-            Context.Warnings.Add($"references names \"{unknown}\", and no image of {Path} is called that or has that digest");
+        var names = new ImageNames(references, new RegistryMap(TextPairs("registry_map", "a registry").ToDictionary(StringComparer.Ordinal)));
+        if (arguments.List("path").Count == 0)
+            throw Invalid("path names no archive", "give a file, a folder, or several");
+        Context.Progress.Phase = "reading the archive";
+        var archive = ArchiveFormats.Open(arguments.List("path"), new ArchiveOptions { Names = names, AllowMissingParts = AllowsMissingParts, Progress = Context.Progress }, cancellation);
+        foreach (var missing in archive.Files.Where(part => part.IsMissing))
+            Context.Warnings.Add($"the part {missing.Path} is not there: images that need it are incomplete");
+        foreach (var unknown in names.Unused)
+            Context.Warnings.Add($"references names \"{unknown}\", and no image of {archive.Path} is called that or has that digest");
         return archive;
     }
 

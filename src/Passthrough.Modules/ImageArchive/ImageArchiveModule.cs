@@ -22,7 +22,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         Arguments =
         [
             new("state") { Choices = [Saved, Loaded, Inspected, Verified], Required = true },
-            new("path", ArgumentType.Path) { Aliases = ["src", "dest"] },
+            new("path", ArgumentType.List) { Elements = ArgumentType.Path, Aliases = ["src", "dest"] },
             new("images", ArgumentType.List)
             {
                 Elements = ArgumentType.Raw,
@@ -35,6 +35,8 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("only", ArgumentType.List),
             new("exclude", ArgumentType.List),
             new("references", ArgumentType.Dictionary),
+            new("registry_map", ArgumentType.Dictionary),
+            new("allow_missing_parts", ArgumentType.Flag) { Default = false },
             new("namespace") { Default = MirrorNaming.DefaultNamespace },
             new("mirror_path_template") { Default = MirrorNaming.DefaultTemplate },
             new("concurrency", ArgumentType.Number) { Default = 4 },
@@ -68,6 +70,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("platforms", [Saved]),
         ("pull_from", [Saved]),
         ("references", [Loaded, Inspected, Verified]),
+        ("registry_map", [Loaded, Inspected, Verified]),
         ("verify", [Verified]),
         ("registries_conf", [Verified]),
         ("record_path", [Loaded, Verified]),

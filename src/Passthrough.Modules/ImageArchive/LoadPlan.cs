@@ -72,9 +72,10 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
         {
             Concurrency = run.Concurrency,
             ContinueOnError = continueOnError,
-            SourceName = run.Path,
+            SourceName = Contents.Archive.Path,
             SourceHas = Contents.Archive.Has,
             OtherHolders = blob => Contents.Archive.HoldersOf(blob.Digest).Select(Naming.Target),
+            TakesWhatIsThere = run.AllowsMissingParts && Contents.Archive.Files.Any(part => part.IsMissing),
             WhenIncomplete = Contents.Archive.WhenIncomplete ?? "make the archive again",
         };
         return new ImageCopier(Contents.Archive, target, options, run.Context.Progress).CopyAsync(Items, cancellation);

@@ -16,7 +16,7 @@ static class LoadedState
     {
         var context = run.Context;
         var connection = run.Connect();
-        using var archive = run.OpenArchive();
+        using var archive = run.OpenArchive(cancellation);
         var plan = await LoadPlan.MakeAsync(archive, run.Choose(archive), run.Naming(connection), cancellation);
         var record = run.RecordPath is null ? null : DeliveredImages.Of(connection.Endpoint.Authority, run.RecordPath);
         // What is wrong with its path is known before anything is sent, too.
@@ -42,6 +42,7 @@ static class LoadedState
             {
                 ["archive"] = ResultParts.Archive(archive),
                 ["images"] = new JArray(report.Outcomes.Zip(plan.Contents.Images, Describe)),
+                ["left_out"] = ResultParts.LeftOut(archive),
                 ["counts"] = Counts(report),
                 ["bytes"] = new JObject
                 {
@@ -67,6 +68,9 @@ static class LoadedState
         if (report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present))
             return $"{what}: all there, {Wording.Duration(run.Elapsed)}";
         var uploaded = report.Totals.BytesUploaded;
+        var waiting = report.Outcomes.Count(outcome => outcome.Status == CopyStatus.Incomplete);
+        if (waiting > 0)
+            what = $"{what}, {Wording.Images(waiting)} waiting for parts that are not there";
         var others = Math.Max(plan.Contents.UniqueBytes - uploaded, 0);
         return run.Context.CheckMode
             ? $"would load {what}: {Wording.Bytes(uploaded)} to upload, {Wording.Bytes(others)} already there or to be mounted"
@@ -99,12 +103,13 @@ static class LoadedState
         CopyStatus.Updated => "updated",
         CopyStatus.Present => "present",
         CopyStatus.Failed => "failed",
+        CopyStatus.Incomplete => "incomplete",
         _ => "skipped",
     };
 
     static JObject Counts(CopyReport report)
     {
-        var counts = ResultParts.Counts(report.Outcomes.Select(StatusOf), "loaded", "updated", "present", "failed", "skipped");
+        var counts = ResultParts.Counts(report.Outcomes.Select(StatusOf), "loaded", "updated", "present", "incomplete", "failed", "skipped");
         counts["manifests_pushed"] = report.Outcomes.Sum(outcome => outcome.Manifests);
         counts["blobs_uploaded"] = report.Totals.BlobsUploaded;
         counts["blobs_mounted"] = report.Totals.BlobsMounted;

@@ -39,7 +39,7 @@ static class SavedState
             Failure = report.Failed.Select(failure => Failure(failure.Request, failure.Error)).FirstOrDefault(),
             Data = new JObject
             {
-                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, report.Sha256),
+                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, [ResultParts.Part(Path.GetFileName(run.Path), report.Plan.Size, report.Sha256)]),
                 ["images"] = new JArray(images),
                 ["counts"] = counts,
                 ["bytes"] = new JObject
