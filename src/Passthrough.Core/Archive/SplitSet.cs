@@ -158,6 +158,9 @@ sealed class SplitSet : ArchiveBytes
            select new ArchiveEntry($"blobs/{digest.Algorithm}/{digest.Hex}", EntryKind.File, (long)blob["size"]!, offset, ""),
     ];
 
+    /// <summary>The files that are called as parts of a set, in their order.</summary>
+    internal static IEnumerable<string> PartsOn(string name) => SiblingsOf(name);
+
     static SortedSet<string> SiblingsOf(string name)
     {
         var folder = System.IO.Path.GetDirectoryName(name) is { Length: > 0 } given ? given : ".";
@@ -177,7 +180,8 @@ sealed class SplitSet : ArchiveBytes
         return siblings;
     }
 
-    static bool HasNumber(string path) =>
+    /// <summary>Whether a file is called as a part is.</summary>
+    internal static bool HasNumber(string path) =>
         path.Length > SuffixLength + 1 && path[^(SuffixLength + 1)] == '.' && !path.AsSpan(path.Length - SuffixLength).ContainsAnyExceptInRange('0', '9');
 
     static int Number(string path) => int.Parse(path.AsSpan(path.Length - SuffixLength), NumberStyles.None, CultureInfo.InvariantCulture);

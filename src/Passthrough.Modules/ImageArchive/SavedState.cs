@@ -16,7 +16,7 @@ static class SavedState
         var context = run.Context;
         var requests = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
-        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value };
+        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)
@@ -39,7 +39,7 @@ static class SavedState
             Failure = report.Failed.Select(failure => Failure(failure.Request, failure.Error)).FirstOrDefault(),
             Data = new JObject
             {
-                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, [ResultParts.Part(Path.GetFileName(run.Path), report.Plan.Size, report.Sha256)]),
+                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, new JArray(report.Parts.Select(part => ResultParts.Part(part.Name, part.Size, part.Sha256)))),
                 ["images"] = new JArray(images),
                 ["counts"] = counts,
                 ["bytes"] = new JObject
