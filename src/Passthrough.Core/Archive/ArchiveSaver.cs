@@ -25,13 +25,13 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         if (previous.Archive is null)
             ArchiveWriter.MakeFolder(path, checkMode: true);
         progress.Phase = "reading manifests";
-        if (previous.Archive is not null && previous.IsCut(path, options.PartSize) && await IsUnchangedAsync(requests, previous, cancellation))
+        if (previous.Archive is not null && previous.IsCut(path, options.PartSize) && previous.HasBases(options.Bases) && await IsUnchangedAsync(requests, previous, cancellation))
             return await KeepAsync(previous, await PlanFromAsync(previous.Archive, previous.Images, requests, cancellation), path, checkMode, cancellation);
 
         var (selected, failed) = await SelectAllAsync(requests, cancellation);
         if (selected.IsEmpty)
             throw failed[0].Error;
-        var plan = ArchivePlan.Create(selected);
+        var plan = ArchivePlan.Create(selected, options.Bases);
         if (previous.Archive is not null && IsSame(plan, previous.Archive) && previous.IsCut(path, options.PartSize) && await previous.IsWholeAsync(cancellation))
             return await KeepAsync(previous, plan, path, checkMode, cancellation) with { Failed = failed };
         return await WriteAsync(plan, previous, path, failed, checkMode, cancellation);
@@ -101,7 +101,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     static bool IsSame(ArchivePlan plan, OciLayoutArchive previous) =>
         plan.Members.Single(member => member.Name == ArchiveManifestJson.FileName).Content is { } content && previous.ReadFile(ArchiveManifestJson.FileName).AsSpan().SequenceEqual(content.Span);
 
-    static async Task<ArchivePlan> PlanFromAsync(OciLayoutArchive previous, ImmutableArray<RecordedImage> images, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
+    async Task<ArchivePlan> PlanFromAsync(OciLayoutArchive previous, ImmutableArray<RecordedImage> images, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
     {
         var byName = previous.Images.Where(image => image.Reference is not null).ToDictionary(image => image.Reference!.ToString(), StringComparer.Ordinal);
         var selected = new List<SelectedImage>();
@@ -113,7 +113,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             selected.Add(new SelectedImage(request, name, tree, recorded[request.Image.ToString()].SourceDigest));
         }
 
-        return ArchivePlan.Create(selected);
+        return ArchivePlan.Create(selected, options.Bases);
     }
 
     async Task<SaveReport> KeepAsync(PreviousArchive previous, ArchivePlan plan, string path, bool checkMode, CancellationToken cancellation)
@@ -162,7 +162,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
 
     void WriteSidecars(string path, ArchivePlan plan, ImmutableArray<SavedPart> parts)
     {
-        var json = ArchiveManifestJson.Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => member.Blob!)], plan.ExternalBlobs);
+        var json = ArchiveManifestJson.Write(plan);
         json["created"] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         json["tool"] = $"image_archive {typeof(ArchiveSaver).Assembly.GetName().Version?.ToString(3)}";
         json["layout_size"] = plan.Size;

@@ -52,6 +52,8 @@ sealed class ArchiveSet : IArchive
 
     public bool Has(Descriptor blob) => archives.Any(archive => archive.Has(blob));
 
+    public bool IsLeftToBase(Digest blob) => archives.Any(archive => archive.IsLeftToBase(blob));
+
     public IEnumerable<Reference> HoldersOf(Digest blob) => archives.SelectMany(archive => archive.HoldersOf(blob)).Distinct();
 
     public async Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation) => (await ReadManifestAsync(image, cancellation))?.Descriptor;

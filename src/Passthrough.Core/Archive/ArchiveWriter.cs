@@ -20,6 +20,9 @@ public sealed record SaveOptions
     /// <summary>Whether the other images are saved when one cannot be had.</summary>
     public bool ContinueOnError { get; init; }
 
+    /// <summary>Earlier archives, whose layers stay out of this one.</summary>
+    public BaseArchives Bases { get; init; } = BaseArchives.None;
+
     /// <summary>The most bytes that a file may have: the archive is cut into parts then. Null for one file.</summary>
     public long? PartSize { get; init; }
 }

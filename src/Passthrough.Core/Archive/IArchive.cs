@@ -53,6 +53,9 @@ public interface IArchive : IImageStore, IDisposable
     /// </summary>
     IEnumerable<Reference> HoldersOf(Digest blob) => [];
 
+    /// <summary>Whether the archive leaves a blob to an earlier one on purpose: it is whole without it.</summary>
+    bool IsLeftToBase(Digest blob) => false;
+
     /// <summary>Whether the archive has the blob (or manifest), whole by its size; its content is not read.</summary>
     bool Has(Descriptor blob);
 

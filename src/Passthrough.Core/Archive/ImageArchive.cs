@@ -54,6 +54,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     public bool Has(Descriptor blob) =>
         known.TryGetValue(blob.Digest, out var bytes) ? bytes.Length == blob.Size : Candidates(blob.Digest).Any(member => member.Size == blob.Size && member.IsPresent);
 
+    public virtual bool IsLeftToBase(Digest blob) => false;
+
     public virtual IEnumerable<Reference> HoldersOf(Digest blob) => [];
 
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation) =>

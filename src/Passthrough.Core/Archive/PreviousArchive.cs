@@ -81,6 +81,13 @@ sealed class PreviousArchive : IDisposable
         return true;
     }
 
+    /// <summary>Whether it is a differential to just these; no differential where there are none.</summary>
+    public bool HasBases(BaseArchives bases)
+    {
+        var own = Archive is null ? null : ArchiveManifestJson.ReadDifferential(Archive)?.Bases;
+        return own is null ? bases.All.Count == 0 : own.SequenceEqual(bases.All.Select(archive => archive.Id), StringComparer.Ordinal);
+    }
+
     /// <summary>Whether everything that its images consist of is in it; the content of blobs is not read.</summary>
     public async Task<bool> IsWholeAsync(CancellationToken cancellation)
     {
@@ -91,7 +98,7 @@ sealed class PreviousArchive : IDisposable
             foreach (var image in archive.Images)
             {
                 var tree = await ManifestTree.ReadAsync(archive, new Reference("archive", "image").WithDigest(image.Root.Digest), cancellation);
-                if (!tree.Missing.IsEmpty || !tree.Blobs.All(blob => ManifestTree.IsForeign(blob) || archive.Has(blob)))
+                if (!tree.Missing.IsEmpty || !tree.Blobs.All(blob => ManifestTree.IsForeign(blob) || archive.Has(blob) || archive.IsLeftToBase(blob.Digest)))
                     return false;
             }
 

@@ -41,6 +41,9 @@ sealed class ArchiveRun
     /// <exception cref="ModuleException">There are several.</exception>
     public string Path => arguments.List("path") is [var only] ? only : throw Invalid($"path names {arguments.List("path").Count} archives, and a save writes one", "give one path; part_size cuts an archive into parts");
 
+    /// <summary>The earlier archives that a saved one builds on.</summary>
+    public Task<BaseArchives> ReadBasesAsync(CancellationToken cancellation) => BaseArchives.ReadAsync(arguments.List("base"), cancellation);
+
     /// <summary>The most that a file of a saved archive has, in bytes.</summary>
     public long? PartSize => arguments.Bytes("part_size") is not { } size ? null : size > 0 ? size : throw Invalid($"part_size {size} is no size", "write it like 4G or 4700M");
 

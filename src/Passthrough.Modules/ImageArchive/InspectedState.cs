@@ -68,6 +68,8 @@ static class InspectedState
             ["platforms"] = ResultParts.Platforms(content.Platforms),
             ["bytes"] = content.Bytes,
         };
+        if (content.BytesLeftToBases > 0)
+            json["bytes_in_bases"] = content.BytesLeftToBases;
         if (!content.MissingManifests.IsEmpty)
             json["missing_platforms"] = new JArray(content.MissingManifests.Select(manifest => manifest.Platform?.ToString() ?? manifest.Digest.ToString()));
         if (!content.MissingBlobs.IsEmpty)

@@ -16,7 +16,7 @@ static class SavedState
         var context = run.Context;
         var requests = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
-        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize };
+        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)
@@ -46,6 +46,7 @@ static class SavedState
                 {
                     ["logical"] = report.Plan.Images.Sum(image => BytesOf(image.Tree)),
                     ["unique"] = UniqueBytes(report),
+                    ["in_bases"] = report.Plan.LeftToBases.Sum(left => left.Blob.Size),
                     ["to_fetch"] = report.BytesToFetch,
                     ["fetched"] = report.BytesFetched,
                     ["reused"] = report.BytesReused,
@@ -59,6 +60,8 @@ static class SavedState
     static string Summary(ArchiveRun run, SaveReport report)
     {
         var what = $"{Wording.Images(report.Plan.Images.Length)}, {Wording.Bytes(UniqueBytes(report))}";
+        if (report.Plan.Bases.All.Count > 0)
+            what = $"{what} beside {Wording.Bytes(report.Plan.LeftToBases.Sum(left => left.Blob.Size))} that {string.Join(" and ", report.Plan.Bases.All.Select(archive => archive.Name))} {(report.Plan.Bases.All.Count == 1 ? "has" : "have")}";
         if (!report.Changed)
             return $"{what}: {run.Path} is up to date, {Wording.Duration(run.Elapsed)}";
         if (report.SidecarsOnly)
