@@ -71,6 +71,8 @@ public static class ArchiveManifestJson
             json["omitted_platforms"] = Names(image.OmittedPlatforms);
         }
 
+        if (image.Request.WithReferrers)
+            json["referrers"] = new JArray(image.Attachments.Select(attachment => attachment.Tree.Root.Digest.ToString()).Distinct().Order(StringComparer.Ordinal));
         return json;
     }
 
@@ -119,7 +121,8 @@ public static class ArchiveManifestJson
                 requested,
                 Digest.TryParse((string?)json["source_digest"], out var source) ? source : digest,
                 digest,
-                json["requested_platforms"] is JArray platforms ? [.. platforms.Select(platform => (string)platform!)] : [])
+                json["requested_platforms"] is JArray platforms ? [.. platforms.Select(platform => (string)platform!)] : [],
+                json["referrers"] is JArray)
             : null;
 }
 
@@ -128,4 +131,5 @@ public static class ArchiveManifestJson
 /// <param name="SourceDigest">What the upstream registry had under it.</param>
 /// <param name="Digest">What is in the archive.</param>
 /// <param name="Platforms">Which platforms were asked for; empty for all.</param>
-public sealed record RecordedImage(string Requested, Digest SourceDigest, Digest Digest, ImmutableArray<string> Platforms);
+/// <param name="WithReferrers">Whether its signatures and the like were.</param>
+public sealed record RecordedImage(string Requested, Digest SourceDigest, Digest Digest, ImmutableArray<string> Platforms, bool WithReferrers);

@@ -79,7 +79,7 @@ public sealed class ArchivePlan
                 throw new ModuleException(ErrorCodes.Collision, $"{sorted[i].Name} is asked for twice, as {sorted[i - 1].Request.Image} and {sorted[i].Request.Image}", "an archive has one image of a name: remove one");
         }
 
-        var manifests = sorted.SelectMany(image => image.Tree.Manifests).DistinctBy(manifest => manifest.Raw.Digest).ToDictionary(manifest => manifest.Raw.Digest);
+        var manifests = sorted.SelectMany(image => image.Trees).SelectMany(tree => tree.Manifests).DistinctBy(manifest => manifest.Raw.Digest).ToDictionary(manifest => manifest.Raw.Digest);
         var blobs = UniqueBlobs(sorted);
         var external = blobs.Values.Where(blob => ManifestTree.IsForeign(blob.Blob)).Select(blob => blob.Blob).OrderBy(blob => blob.Digest).ToImmutableArray();
         var smallBlobs = before?.small ?? [.. manifests.Values.OfType<ImageManifest>().Select(manifest => manifest.Config.Digest)];
@@ -133,7 +133,7 @@ public sealed class ArchivePlan
         var blobs = new Dictionary<Digest, UsedBlob>();
         foreach (var image in images)
         {
-            foreach (var blob in image.Tree.Blobs)
+            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs))
             {
                 if (!blobs.TryGetValue(blob.Digest, out var known))
                     blobs[blob.Digest] = new UsedBlob(blob, [image.Origin]);
@@ -154,7 +154,11 @@ public sealed class ArchivePlan
             Annotations = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal)
                 .Add(Annotations.ContainerdImageName, image.Name.ToString())
                 .Add(Annotations.RefName, image.Name.ToString()),
-        }));
+        })).ToList();
+        var attachments = new SortedDictionary<string, Descriptor>(StringComparer.Ordinal);
+        foreach (var attachment in images.SelectMany(image => image.Attachments))
+            attachments.TryAdd($"{attachment.Subject} {attachment.Tag} {attachment.Tree.Root.Digest}", attachment.Descriptor);
+        manifests.AddRange(attachments.Values.Select(DescriptorJson.Write));
         return Encoding.UTF8.GetBytes(Json.Indented(new JObject
         {
             ["schemaVersion"] = 2,

@@ -95,7 +95,9 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
 
     static bool IsSameChoice(ImageRequest request, RecordedImage image) =>
         request.Platforms.Select(platform => platform.ToString()).SequenceEqual(image.Platforms, StringComparer.Ordinal)
-        && (request.TakeChild || image.SourceDigest == image.Digest);
+        && (request.TakeChild || image.SourceDigest == image.Digest)
+        // A signature that is new upstream shows in no digest of the image.
+        && !request.WithReferrers && !image.WithReferrers;
 
     // What could be had is what is there: the images that failed today failed before.
     static bool IsSame(ArchivePlan plan, OciLayoutArchive previous) =>

@@ -207,7 +207,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         var users = new Dictionary<Digest, List<SelectedImage>>();
         foreach (var image in plan.Images)
         {
-            foreach (var blob in image.Tree.Blobs)
+            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs).DistinctBy(blob => blob.Digest))
             {
                 if (users.TryGetValue(blob.Digest, out var known))
                     known.Add(image);

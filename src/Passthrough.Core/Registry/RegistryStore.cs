@@ -229,7 +229,12 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
                 tags.Add((string)tag!);
         }
 
-        // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
+        return NextPage(response, call);
+    }
+
+    // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
+    Uri? NextPage(HttpResponseMessage response, RegistryCall call)
+    {
         if (!response.Headers.TryGetValues("Link", out var links) || links.FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.Ordinal)) is not { } next || next.IndexOf('>') is var end && end < 2)
             return null;
         var address = new Uri(call.Address, next[(next.IndexOf('<') + 1)..end]);

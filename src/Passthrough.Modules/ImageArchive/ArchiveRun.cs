@@ -47,6 +47,9 @@ sealed class ArchiveRun
     /// <summary>The most that a file of a saved archive has, in bytes.</summary>
     public long? PartSize => arguments.Bytes("part_size") is not { } size ? null : size > 0 ? size : throw Invalid($"part_size {size} is no size", "write it like 4G or 4700M");
 
+    /// <summary>Whether a load leaves out the signatures and other referrers that an archive has.</summary>
+    public bool LeavesReferrersOut => arguments.IsSet("include_referrers") && !arguments.Flag("include_referrers");
+
     /// <summary>Whether parts of a split set may come later.</summary>
     public bool AllowsMissingParts => arguments.Flag("allow_missing_parts");
 
@@ -114,7 +117,7 @@ sealed class ArchiveRun
     public IReadOnlyList<ImageRequest> Requests()
     {
         var platforms = Platforms(arguments.List("platforms"));
-        var template = new ImageRequest(new Reference("", "")) { TakeChild = arguments.Text("on_partial") == "child" };
+        var template = new ImageRequest(new Reference("", "")) { TakeChild = arguments.Text("on_partial") == "child", WithReferrers = arguments.Flag("include_referrers") };
         var asked = arguments.Items("images").Select((item, i) => Read(item, i)).Concat(ReadFile()).ToList();
         var chosen = asked.Where(request => filter.Takes(request.Image)).DistinctBy(request => $"{request.Image} {string.Join(' ', request.Platforms)}", StringComparer.Ordinal).ToList();
         RequireSome(chosen.Count, asked.Count, "images");

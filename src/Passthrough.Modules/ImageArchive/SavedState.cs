@@ -84,6 +84,8 @@ static class SavedState
             ["platforms"] = ResultParts.Platforms(image.Tree.IndexPlatforms),
             ["bytes"] = BytesOf(image.Tree),
         };
+        if (image.Request.WithReferrers)
+            json["referrers"] = new JArray(image.Attachments.Select(attachment => new JObject { ["subject"] = attachment.Subject.ToString(), ["digest"] = attachment.Tree.Root.Digest.ToString(), ["tag"] = attachment.Tag }));
         if (image.SourceDigest != digest)
         {
             json["source_digest"] = image.SourceDigest.ToString();
