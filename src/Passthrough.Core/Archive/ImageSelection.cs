@@ -10,6 +10,9 @@ public sealed record ImageRequest(Reference Image)
     /// <summary>Empty for all. Whole indexes travel: a choice that leaves some platforms out is refused, or see <see cref="TakeChild"/>.</summary>
     public ImmutableArray<Platform> Platforms { get; init; } = [];
 
+    /// <summary>Whether it is an OpenShift release whose images are wanted too, see <see cref="ReleasePayload"/>.</summary>
+    public bool ExpandsRelease { get; init; }
+
     /// <summary>Whether its signatures and other referrers go with it.</summary>
     public bool WithReferrers { get; init; }
 

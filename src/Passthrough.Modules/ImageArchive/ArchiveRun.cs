@@ -126,7 +126,7 @@ sealed class ArchiveRun
         ImageRequest Read(JToken item, int index) => item switch
         {
             JValue { Value: string text } => Of(text, platforms),
-            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms),
+            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms) with { ExpandsRelease = (string?)json["expand"] == "release" },
             _ => throw Invalid($"images[{index}] is neither a reference nor a dictionary with ref", "write it like quay.io/centos/centos:stream8"),
         };
 

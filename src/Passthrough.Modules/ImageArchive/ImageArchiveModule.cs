@@ -26,7 +26,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("images", ArgumentType.List)
             {
                 Elements = ArgumentType.Raw,
-                Options = [new("ref") { Required = true }, new("platforms", ArgumentType.List)],
+                Options = [new("ref") { Required = true }, new("platforms", ArgumentType.List), new("expand") { Choices = ["release"] }],
             },
             new("images_file", ArgumentType.Path),
             new("platforms", ArgumentType.List),

@@ -14,8 +14,9 @@ static class SavedState
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
         var context = run.Context;
-        var requests = run.Requests();
+        var asked = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
+        var requests = await ReleasePayload.ExpandAsync(upstreams, asked, cancellation);
         var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
 
