@@ -20,6 +20,9 @@ public sealed record SaveOptions
     /// <summary>Whether the other images are saved when one cannot be had.</summary>
     public bool ContinueOnError { get; init; }
 
+    /// <summary>What downloads may take of the line; null for all.</summary>
+    public Bandwidth? Bandwidth { get; init; }
+
     /// <summary>Earlier archives, whose layers stay out of this one.</summary>
     public BaseArchives Bases { get; init; } = BaseArchives.None;
 
@@ -253,7 +256,8 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
             while (position < blob.Size)
             {
                 var before = position;
-                await using var body = await OpenAsync(store, member, position, cancellation);
+                await using var opened = await OpenAsync(store, member, position, cancellation);
+                await using var body = isLocal || options.Bandwidth is null ? opened : options.Bandwidth.Pace(opened);
                 while (position < blob.Size)
                 {
                     int count;

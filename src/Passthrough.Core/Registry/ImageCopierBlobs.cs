@@ -184,7 +184,8 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
                 // Read to its end and yet asked for again: the registry answered with a fault that may pass.
                 if (last is { IsComplete: true })
                     progress.AddBytes(-blob.Size);
-                return last = new DigestCheckedStream(await OpenAsync(item, blob, mountFrom, token), blob, options.SourceName, progress);
+                var stream = await OpenAsync(item, blob, mountFrom, token);
+                return last = new DigestCheckedStream(options.Bandwidth?.Pace(stream) ?? stream, blob, options.SourceName, progress);
             }, cancellation);
             if (outcome == BlobOutcome.Uploaded && mountFrom is not null)
                 mountsAreRefused = true;

@@ -12,6 +12,9 @@ public sealed record CopyOptions
     /// <summary>Whether the other images go on when one fails.</summary>
     public bool ContinueOnError { get; init; }
 
+    /// <summary>What uploads may take of the line; null for all.</summary>
+    public Bandwidth? Bandwidth { get; init; }
+
     /// <summary>What messages call the source: the archive's path.</summary>
     public string SourceName { get; init; } = "the source";
 

@@ -5,6 +5,7 @@ using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
 using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.ImageArchive;
@@ -33,6 +34,10 @@ sealed class ArchiveRun
     public ModuleContext Context { get; }
 
     public int Concurrency { get; }
+
+    /// <summary>What transfers may take of the line; null for all.</summary>
+    public Bandwidth? Limit => arguments.Bytes("bandwidth_limit") is not { } limit ? null
+        : limit >= Bandwidth.Least ? new Bandwidth(limit, Context.Time) : throw Invalid($"bandwidth_limit {limit} is less than {Bandwidth.Least}", "write bytes a second, like 20M");
 
     /// <summary>Whether the other images go on when one fails.</summary>
     public bool ContinueOnError => arguments.Text("on_error") == "continue";

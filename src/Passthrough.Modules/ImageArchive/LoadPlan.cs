@@ -75,6 +75,7 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
         {
             Concurrency = run.Concurrency,
             ContinueOnError = continueOnError,
+            Bandwidth = run.Limit,
             SourceName = Contents.Archive.Path,
             SourceHas = Contents.Archive.Has,
             OtherHolders = blob => Contents.Archive.HoldersOf(blob.Digest).Select(Naming.Target),

@@ -17,7 +17,7 @@ static class SavedState
         var asked = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
         var requests = await ReleasePayload.ExpandAsync(upstreams, asked, cancellation);
-        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bases = await run.ReadBasesAsync(cancellation) };
+        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)

@@ -298,6 +298,19 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_limit_of_the_line_changes_nothing_but_the_time()
+    {
+        Good(await stage.Run("saved", more: [("images", new JArray(All)), ("bandwidth_limit", "10M")]));
+        var archive = await File.ReadAllBytesAsync(stage.Archive);
+        File.Delete(stage.Archive);
+        await stage.Save();
+        Assert.Equal(await File.ReadAllBytesAsync(stage.Archive), archive);
+        Assert.True(Changed(await stage.Run("loaded", more: ("bandwidth_limit", "10M"))));
+        Good(await stage.Run("verified", more: ("deep", true)));
+        Bad(await stage.Run("loaded", more: ("bandwidth_limit", "1K")), "INVALID_ARGUMENT", "bandwidth_limit 1024 is less than 65536");
+    }
+
+    [Fact]
     public async Task The_progress_file_says_where_it_ended()
     {
         var progress = stage.Folder["run", "progress.json"];
