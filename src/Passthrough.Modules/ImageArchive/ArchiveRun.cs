@@ -114,6 +114,15 @@ sealed class ArchiveRun
         return chosen;
     }
 
+    /// <summary>The images that the archives at <c>path</c> list.</summary>
+    public IReadOnlySet<string> ReadKept()
+    {
+        var kept = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var path in arguments.List("path"))
+            kept.UnionWith(ArchiveNames.Read(path));
+        return kept.Count > 0 ? kept : throw Invalid("path lists no image that stays", "give the archives, or their .manifest.json, whose images are still wanted");
+    }
+
     /// <summary>The images of a record that <c>only</c> and <c>exclude</c> leave.</summary>
     public IEnumerable<DeliveredImage> Choose(DeliveredImages record) => record.Images.Where(image => filter.Takes(image.Source));
 

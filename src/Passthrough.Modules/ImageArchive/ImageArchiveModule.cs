@@ -15,13 +15,14 @@ sealed class ImageArchiveModule : IAnsibleModule
     const string Loaded = "loaded";
     const string Inspected = "inspected";
     const string Verified = "verified";
+    const string Pruned = "pruned";
 
     public ArgumentSpec Spec { get; } = new()
     {
         ModuleName = "image_archive",
         Arguments =
         [
-            new("state") { Choices = [Saved, Loaded, Inspected, Verified], Required = true },
+            new("state") { Choices = [Saved, Loaded, Inspected, Verified, Pruned], Required = true },
             new("path", ArgumentType.List) { Elements = ArgumentType.Path, Aliases = ["src", "dest"] },
             new("images", ArgumentType.List)
             {
@@ -48,6 +49,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("verify") { Choices = [.. VerifiedState.Ways.Keys] },
             new("deep", ArgumentType.Flag) { Default = false },
             new("registries_conf", ArgumentType.Path),
+            new("remove", ArgumentType.Flag) { Default = false },
             new("record_path", ArgumentType.Path),
             new("progress_path", ArgumentType.Path),
             .. RegistryConnection.OptionalArguments,
@@ -58,6 +60,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("state", Saved, ["images", "images_file"], Any: true),
             new("state", Loaded, ["path", "registry_host"]),
             new("state", Inspected, ["path"]),
+            new("state", Pruned, ["path", "registry_host", "record_path"]),
             new("state", Verified, ["path", "registry_host"], Any: true),
             new("verify", "archive", ["path"]),
             new("verify", "registry", ["registry_host"]),
@@ -81,7 +84,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("registry_map", [Loaded, Inspected, Verified]),
         ("verify", [Verified]),
         ("registries_conf", [Verified]),
-        ("record_path", [Loaded, Verified]),
+        ("record_path", [Loaded, Verified, Pruned]),
     ];
 
     public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
@@ -104,6 +107,7 @@ sealed class ImageArchiveModule : IAnsibleModule
                 Saved => SavedState.RunAsync(run, cancellation),
                 Loaded => LoadedState.RunAsync(run, cancellation),
                 Inspected => InspectedState.RunAsync(run, cancellation),
+                Pruned => PrunedState.RunAsync(run, cancellation),
                 _ => VerifiedState.RunAsync(run, cancellation),
             });
             run.WarnOfUnmatchedPatterns();
