@@ -14,6 +14,9 @@ public abstract class ArchiveBytes : IDisposable
     /// <summary>What it takes on its medium, in bytes: less than its length where it is compressed.</summary>
     public virtual long StoredSize => Length;
 
+    /// <summary>The files that it consists of.</summary>
+    public virtual IEnumerable<ArchivePart> Files => [new(Path, StoredSize)];
+
     /// <summary>What to do where it ends too early.</summary>
     public virtual string WhenTruncated => "copy it again; sha256sum -c of the .sha256 file beside it tells whether a copy is whole";
 

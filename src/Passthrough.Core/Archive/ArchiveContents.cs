@@ -47,13 +47,15 @@ public sealed class ArchiveContents
             var travelling = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
             foreach (var blob in travelling)
                 blobs[blob.Digest] = blobs.TryGetValue(blob.Digest, out var known) ? known with { Images = known.Images + 1 } : new BlobUse(blob.Digest, blob.Size, 1);
-            var missing = travelling.Where(blob => !Archive.Has(blob)).Select(blob => blob.Digest).ToImmutableArray();
+            var absent = travelling.Where(blob => !Archive.Has(blob)).ToList();
+            var missing = absent.Where(blob => !Archive.IsLeftToBase(blob.Digest)).Select(blob => blob.Digest).ToImmutableArray();
             return new ImageContent(image)
             {
                 Bytes = travelling.Sum(blob => blob.Size),
                 Platforms = tree.RootManifest is ImageManifest single && missing.Contains(single.Config.Digest) ? [] : await ImagePlatforms.ReadAsync(Archive, name, tree, cancellation),
                 MissingManifests = tree.Missing,
                 MissingBlobs = missing,
+                BytesLeftToBases = absent.Where(blob => Archive.IsLeftToBase(blob.Digest)).Sum(blob => blob.Size),
             };
         }
         catch (ModuleException e)
@@ -80,6 +82,9 @@ public sealed record ImageContent(ArchivedImage Image)
 
     /// <summary>Configurations and layers that are not in the archive, or not whole.</summary>
     public ImmutableArray<Digest> MissingBlobs { get; init; } = [];
+
+    /// <summary>Of blobs that the archive leaves to an earlier one.</summary>
+    public long BytesLeftToBases { get; init; }
 
     /// <summary>Why its manifests cannot be read; null where they can.</summary>
     public ModuleException? Fault { get; init; }

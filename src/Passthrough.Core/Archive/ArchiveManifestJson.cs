@@ -17,18 +17,37 @@ public static class ArchiveManifestJson
     /// <summary>Raised when a reader of the old form would misunderstand the new one.</summary>
     const int FormatVersion = 1;
 
-    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, ImmutableArray<Descriptor> blobs, ImmutableArray<Descriptor> external)
+    internal static JObject Write(ArchivePlan plan) =>
+        Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => new UsedBlob(member.Blob!, member.Origins))], plan.ExternalBlobs, plan.LeftToBases, plan.Bases);
+
+    /// <param name="id">Of the archive.</param>
+    /// <param name="images">What is in it.</param>
+    /// <param name="blobs">Those that travel.</param>
+    /// <param name="foreign">Those that stay where their URLs point.</param>
+    /// <param name="left">Those that earlier archives have.</param>
+    /// <param name="bases">The earlier archives.</param>
+    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, IReadOnlyList<UsedBlob> blobs, ImmutableArray<Descriptor> foreign, ImmutableArray<LeftBlob> left, BaseArchives bases)
     {
         var json = new JObject
         {
             ["format"] = FormatVersion,
             ["id"] = id,
             ["images"] = new JArray(images.Select(Write)),
-            ["blobs"] = new JArray(blobs.OrderBy(blob => blob.Digest).Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size })),
+            ["blobs"] = new JArray(blobs.OrderBy(blob => blob.Blob.Digest).Select(blob => Write(blob.Blob, "in", blob.Origins.Take(BaseArchives.MostRepositories).Select(origin => origin.Name)))),
         };
-        if (!external.IsEmpty)
-            json["external_blobs"] = new JArray(external.Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, ["urls"] = new JArray(blob.Urls) }));
-        json["totals"] = new JObject { ["images"] = images.Length, ["blobs"] = blobs.Length, ["bytes"] = blobs.Sum(blob => blob.Size) };
+        if (bases.All.Count > 0)
+            json["bases"] = new JArray(bases.All.Select(archive => new JObject { ["id"] = archive.Id, ["name"] = archive.Name }));
+        var external = new JArray(foreign.Select(blob => Write(blob, "urls", blob.Urls)));
+        foreach (var blob in left.OrderBy(blob => blob.Blob.Digest))
+        {
+            var entry = Write(blob.Blob, "in", blob.Repositories);
+            entry["base"] = blob.Base;
+            external.Add(entry);
+        }
+
+        if (external.Count > 0)
+            json["external_blobs"] = external;
+        json["totals"] = new JObject { ["images"] = images.Length, ["blobs"] = blobs.Count, ["bytes"] = blobs.Sum(blob => blob.Blob.Size) };
         return json;
     }
 
@@ -52,8 +71,26 @@ public static class ArchiveManifestJson
             json["omitted_platforms"] = Names(image.OmittedPlatforms);
         }
 
+        if (image.Request.WithReferrers)
+            json["referrers"] = new JArray(image.Attachments.Select(attachment => attachment.Tree.Root.Digest.ToString()).Distinct().Order(StringComparer.Ordinal));
         return json;
     }
+
+    static JObject Write(Descriptor blob, string member, IEnumerable<string> texts) =>
+        new() { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, [member] = new JArray(texts) };
+
+    /// <summary>The texts of a list; none where it is no list.</summary>
+    internal static IEnumerable<string> Texts(JToken? list)
+    {
+        foreach (var token in list as JArray ?? [])
+        {
+            if (token is JValue { Value: string text })
+                yield return text;
+        }
+    }
+
+    /// <summary>What a differential leaves to earlier archives; null for an archive that has everything.</summary>
+    internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive));
 
     static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 
@@ -84,7 +121,8 @@ public static class ArchiveManifestJson
                 requested,
                 Digest.TryParse((string?)json["source_digest"], out var source) ? source : digest,
                 digest,
-                json["requested_platforms"] is JArray platforms ? [.. platforms.Select(platform => (string)platform!)] : [])
+                json["requested_platforms"] is JArray platforms ? [.. platforms.Select(platform => (string)platform!)] : [],
+                json["referrers"] is JArray)
             : null;
 }
 
@@ -93,4 +131,5 @@ public static class ArchiveManifestJson
 /// <param name="SourceDigest">What the upstream registry had under it.</param>
 /// <param name="Digest">What is in the archive.</param>
 /// <param name="Platforms">Which platforms were asked for; empty for all.</param>
-public sealed record RecordedImage(string Requested, Digest SourceDigest, Digest Digest, ImmutableArray<string> Platforms);
+/// <param name="WithReferrers">Whether its signatures and the like were.</param>
+public sealed record RecordedImage(string Requested, Digest SourceDigest, Digest Digest, ImmutableArray<string> Platforms, bool WithReferrers);

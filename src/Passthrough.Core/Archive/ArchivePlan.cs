@@ -20,12 +20,14 @@ public sealed class ArchivePlan
 
     readonly HashSet<Digest> small;
 
-    ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, string id)
+    ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, ImmutableArray<LeftBlob> left, BaseArchives bases, string id)
     {
         this.small = small;
         Images = images;
         Members = members;
         ExternalBlobs = external;
+        LeftToBases = left;
+        Bases = bases;
         Id = id;
         // Two blocks of zeros end a tar.
         Size = members[^1].End + (2 * TarHeader.BlockSize);
@@ -41,6 +43,12 @@ public sealed class ArchivePlan
     /// <summary>Layers that stay where their URLs point.</summary>
     public ImmutableArray<Descriptor> ExternalBlobs { get; }
 
+    /// <summary>Layers that an earlier archive has.</summary>
+    public ImmutableArray<LeftBlob> LeftToBases { get; }
+
+    /// <summary>The earlier archives.</summary>
+    public BaseArchives Bases { get; }
+
     /// <summary>A UUID that depends on the images only.</summary>
     public string Id { get; }
 
@@ -53,14 +61,16 @@ public sealed class ArchivePlan
     /// <summary>The members that must be fetched.</summary>
     public IEnumerable<PlannedMember> Blobs => Members.Where(member => member.Blob is not null);
 
+    /// <param name="images">What goes into it.</param>
+    /// <param name="bases">Whose layers stay out of it.</param>
     /// <exception cref="ModuleException">Two images claim one name, or two manifests give a blob different sizes.</exception>
-    public static ArchivePlan Create(IEnumerable<SelectedImage> images) => Create(images, before: null);
+    public static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives? bases = null) => Create(images, bases ?? BaseArchives.None, before: null);
 
     /// <summary>The plan without some of its images; what stays keeps its order, so that it only moves towards the start of the file.</summary>
     public ArchivePlan Without(IReadOnlySet<SelectedImage> failed) =>
-        Create(Images.Where(image => !failed.Contains(image)), this);
+        Create(Images.Where(image => !failed.Contains(image)), Bases, this);
 
-    static ArchivePlan Create(IEnumerable<SelectedImage> images, ArchivePlan? before)
+    static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives bases, ArchivePlan? before)
     {
         ImmutableArray<SelectedImage> sorted = [.. images.OrderBy(image => image.Name.ToString(), StringComparer.Ordinal)];
         for (var i = 1; i < sorted.Length; i++)
@@ -69,22 +79,33 @@ public sealed class ArchivePlan
                 throw new ModuleException(ErrorCodes.Collision, $"{sorted[i].Name} is asked for twice, as {sorted[i - 1].Request.Image} and {sorted[i].Request.Image}", "an archive has one image of a name: remove one");
         }
 
-        var manifests = sorted.SelectMany(image => image.Tree.Manifests).DistinctBy(manifest => manifest.Raw.Digest).ToDictionary(manifest => manifest.Raw.Digest);
+        var manifests = sorted.SelectMany(image => image.Trees).SelectMany(tree => tree.Manifests).DistinctBy(manifest => manifest.Raw.Digest).ToDictionary(manifest => manifest.Raw.Digest);
         var blobs = UniqueBlobs(sorted);
         var external = blobs.Values.Where(blob => ManifestTree.IsForeign(blob.Blob)).Select(blob => blob.Blob).OrderBy(blob => blob.Digest).ToImmutableArray();
-        var travelling = blobs.Values.Where(blob => !ManifestTree.IsForeign(blob.Blob) && !manifests.ContainsKey(blob.Blob.Digest)).ToList();
+        var smallBlobs = before?.small ?? [.. manifests.Values.OfType<ImageManifest>().Select(manifest => manifest.Config.Digest)];
+        var left = ImmutableArray.CreateBuilder<LeftBlob>();
+        var travelling = new List<UsedBlob>();
+        foreach (var blob in blobs.Values)
+        {
+            if (ManifestTree.IsForeign(blob.Blob) || manifests.ContainsKey(blob.Blob.Digest))
+                continue;
+            // Whoever reads a differential can look into all its images: what is small is always there.
+            if (!smallBlobs.Contains(blob.Blob.Digest) && bases.Find(blob.Blob) is { } known)
+                left.Add(known);
+            else
+                travelling.Add(blob);
+        }
 
         var layout = new Layout();
         layout.AddFile("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray());
         var index = WriteIndex(sorted);
         var id = IdOf(index);
         layout.AddFile("index.json", index);
-        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, [.. travelling.Select(blob => blob.Blob)], external))));
+        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases))));
         layout.AddDirectory("blobs/");
         foreach (var algorithm in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest)).Select(digest => digest.Algorithm).Distinct().Order(StringComparer.Ordinal))
             layout.AddDirectory($"blobs/{algorithm}/");
 
-        var smallBlobs = before?.small ?? [.. manifests.Values.OfType<ImageManifest>().Select(manifest => manifest.Config.Digest)];
         foreach (var digest in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest).Where(smallBlobs.Contains)).Order())
         {
             if (manifests.TryGetValue(digest, out var manifest))
@@ -93,7 +114,7 @@ public sealed class ArchivePlan
                 layout.AddBlob(BlobName(digest), blobs[digest]);
         }
 
-        var layers = travelling.Where(blob => !smallBlobs.Contains(blob.Blob.Digest));
+        IEnumerable<UsedBlob> layers = travelling.Where(blob => !smallBlobs.Contains(blob.Blob.Digest));
         if (before is not null)
         {
             var rank = new Dictionary<Digest, int>();
@@ -104,20 +125,20 @@ public sealed class ArchivePlan
 
         foreach (var layer in layers)
             layout.AddBlob(BlobName(layer.Blob.Digest), layer);
-        return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, id);
+        return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, left.ToImmutable(), bases, id);
     }
 
     static string BlobName(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";
 
-    static Dictionary<Digest, WantedBlob> UniqueBlobs(ImmutableArray<SelectedImage> images)
+    static Dictionary<Digest, UsedBlob> UniqueBlobs(ImmutableArray<SelectedImage> images)
     {
-        var blobs = new Dictionary<Digest, WantedBlob>();
+        var blobs = new Dictionary<Digest, UsedBlob>();
         foreach (var image in images)
         {
-            foreach (var blob in image.Tree.Blobs)
+            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs))
             {
                 if (!blobs.TryGetValue(blob.Digest, out var known))
-                    blobs[blob.Digest] = new WantedBlob(blob, [image.Origin]);
+                    blobs[blob.Digest] = new UsedBlob(blob, [image.Origin]);
                 else if (known.Blob.Size != blob.Size)
                     throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {blob.Size} bytes for {image.Name} and {known.Blob.Size} for another image", "one of the manifests is wrong") { Image = image.Name.ToString(), Blob = blob.Digest.ToString() };
                 else if (!known.Origins.Any(origin => origin.Name == image.Origin.Name))
@@ -137,7 +158,11 @@ public sealed class ArchivePlan
                 [Annotations.ContainerdImageName] = image.Name.ToString(),
                 [Annotations.RefName] = image.Name.ToString(),
             },
-        }));
+        })).ToList();
+        var attachments = new SortedDictionary<string, Descriptor>(StringComparer.Ordinal);
+        foreach (var attachment in images.SelectMany(image => image.Attachments))
+            attachments.TryAdd($"{attachment.Subject} {attachment.Tag} {attachment.Tree.Root.Digest}", attachment.Descriptor);
+        manifests.AddRange(attachments.Values.Select(DescriptorJson.Write));
         return Encoding.UTF8.GetBytes(Json.Indented(new JObject
         {
             ["schemaVersion"] = 2,
@@ -156,9 +181,6 @@ public sealed class ArchivePlan
     }
 
     /// <summary>Lays members one behind the other.</summary>
-    /// <param name="Origins">Repositories that have it.</param>
-    sealed record WantedBlob(Descriptor Blob, ImmutableArray<Reference> Origins);
-
     sealed class Layout
     {
         readonly ImmutableArray<PlannedMember>.Builder members = ImmutableArray.CreateBuilder<PlannedMember>();
@@ -168,7 +190,7 @@ public sealed class ArchivePlan
 
         public void AddFile(string name, ReadOnlyMemory<byte> content) => Add(name, TarHeader.RegularFile, FileMode, content.Length, content, null, []);
 
-        public void AddBlob(string name, WantedBlob blob) =>
+        public void AddBlob(string name, UsedBlob blob) =>
             Add(name, TarHeader.RegularFile, FileMode, blob.Blob.Size, null, blob.Blob, blob.Origins);
 
         public ImmutableArray<PlannedMember> Finish() => members.ToImmutable();

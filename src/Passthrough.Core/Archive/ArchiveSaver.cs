@@ -4,7 +4,6 @@ using System.Globalization;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Files;
-using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 
@@ -22,28 +21,33 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     /// <exception cref="ModuleException">Nothing could be saved; an archive that was there before is untouched.</exception>
     public async Task<SaveReport> SaveAsync(IReadOnlyList<ImageRequest> requests, string path, bool checkMode, CancellationToken cancellation)
     {
-        using var previous = OpenPrevious(path, out var damaged);
-        if (previous is null)
+        using var previous = PreviousArchive.Open(path);
+        if (previous.Archive is null)
             ArchiveWriter.MakeFolder(path, checkMode: true);
-        var recorded = previous is null ? [] : ArchiveManifestJson.ReadImages(previous);
         progress.Phase = "reading manifests";
-        if (previous is not null && await IsUnchangedAsync(requests, recorded, previous, cancellation))
-            return await KeepAsync(previous, await PlanFromAsync(previous, recorded, requests, cancellation), path, checkMode, cancellation);
+        if (previous.Archive is not null && previous.IsCut(path, options.PartSize) && previous.HasBases(options.Bases) && await IsUnchangedAsync(requests, previous, cancellation))
+            return await KeepAsync(previous, await PlanFromAsync(previous.Archive, previous.Images, requests, cancellation), path, checkMode, cancellation);
 
         var refused = new ConcurrentBag<FailedRequest>();
         var selected = await SelectAllAsync(requests, refused, cancellation);
         ImmutableArray<FailedRequest> failed = [.. refused];
         if (selected.IsEmpty)
             throw failed[0].Error;
-        var plan = ArchivePlan.Create(selected);
-        if (previous is not null && IsSame(plan, previous) && await IsWholeAsync(previous, cancellation))
+        var plan = ArchivePlan.Create(selected, options.Bases);
+        if (previous.Archive is not null && IsSame(plan, previous.Archive) && previous.IsCut(path, options.PartSize) && await previous.IsWholeAsync(cancellation))
             return await KeepAsync(previous, plan, path, checkMode, cancellation) with { Failed = failed };
+        return await WriteAsync(plan, previous, path, failed, checkMode, cancellation);
+    }
+
+    async Task<SaveReport> WriteAsync(ArchivePlan plan, PreviousArchive previous, string path, ImmutableArray<FailedRequest> failed, bool checkMode, CancellationToken cancellation)
+    {
         var report = new SaveReport(plan, Changed: true)
         {
-            Before = previous is null ? [] : [.. previous.Images.Where(image => image.Reference is not null)],
+            Before = previous.Archive is null ? [] : [.. previous.Archive.Images.Where(image => image.Reference is not null)],
             Failed = failed,
-            Replaced = damaged,
-            BytesToFetch = plan.Blobs.Where(member => previous is null || !previous.Has(member.Blob!)).Sum(member => member.Size),
+            Replaced = previous.Damage,
+            BytesToFetch = plan.Blobs.Where(member => previous.Archive is null || !previous.Archive.Has(member.Blob!)).Sum(member => member.Size),
+            Parts = SavedPart.Of(ArchiveOutput.PartsOf(path, options.PartSize, plan.Size), sums: null),
         };
         if (checkMode)
         {
@@ -51,15 +55,14 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             return report;
         }
 
-        var written = await new ArchiveWriter(upstream, options, progress, time).WriteAsync(plan, path, previous, cancellation);
-        WriteSidecars(path, written.Plan, written.Sha256);
+        var written = await new ArchiveWriter(upstream, options, progress, time).WriteAsync(plan, path, previous, archive => WriteSidecars(path, archive.Plan, archive.Parts), cancellation);
         return report with
         {
             Plan = written.Plan,
             Failed = [.. failed, .. written.Failed.Select(failure => new FailedRequest(failure.Image.Request, failure.Error))],
             BytesFetched = written.BytesFetched,
             BytesReused = written.BytesReused,
-            Sha256 = written.Sha256,
+            Parts = written.Parts,
         };
     }
 
@@ -69,36 +72,17 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     /// <summary>Path of the sidecar for <c>sha256sum -c</c>.</summary>
     public static string ChecksumPath(string path) => path + ".sha256";
 
-    // A file that is no archive of ours is somebody's: it is not overwritten. One of ours that is damaged is made again.
-    static OciLayoutArchive? OpenPrevious(string path, out string? damaged)
+    /// <summary>Takes the sidecars away, so that nothing says that files are a whole archive.</summary>
+    internal static void RemoveSidecars(string path)
     {
-        damaged = null;
-        if (!File.Exists(path))
-            return Directory.Exists(path) ? throw new ModuleException(ErrorCodes.File, $"{path} is a folder", "give the path of the archive file to write") : null;
-        try
-        {
-            var archive = ArchiveFormats.Open(path);
-            if (archive is OciLayoutArchive layout && layout.ReadFile(ArchiveManifestJson.FileName) is not null)
-                return layout;
-            archive.Dispose();
-        }
-        catch (ModuleException e) when (File.Exists(ManifestPath(path)) && e.Code != ErrorCodes.File)
-        {
-            damaged = e.Message;
-            return null;
-        }
-        catch (ModuleException e)
-        {
-            throw new ModuleException(ErrorCodes.File, $"{path} exists and is no archive of this module ({e.Message})", "remove it, or choose another path", e);
-        }
-
-        throw new ModuleException(ErrorCodes.File, $"{path} exists and was not made by this module", "remove it, or choose another path");
+        File.Delete(ManifestPath(path));
+        File.Delete(ChecksumPath(path));
     }
 
     // One HEAD an image: the same names, the same digests upstream, the same platforms, and the archive whole by its structure.
-    async Task<bool> IsUnchangedAsync(IReadOnlyList<ImageRequest> requests, ImmutableArray<RecordedImage> recorded, OciLayoutArchive previous, CancellationToken cancellation)
+    async Task<bool> IsUnchangedAsync(IReadOnlyList<ImageRequest> requests, PreviousArchive previous, CancellationToken cancellation)
     {
-        var byName = recorded.GroupBy(image => image.Requested, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
+        var byName = previous.Images.GroupBy(image => image.Requested, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
         if (byName.Count != requests.Count || !requests.All(request => byName.TryGetValue(request.Image.ToString(), out var image) && IsSameChoice(request, image)))
             return false;
         var same = true;
@@ -108,37 +92,20 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             if (resolved?.Digest != byName[request.Image.ToString()].SourceDigest)
                 Volatile.Write(ref same, false);
         }, cancellation);
-        return same && await IsWholeAsync(previous, cancellation);
+        return same && await previous.IsWholeAsync(cancellation);
     }
 
     static bool IsSameChoice(ImageRequest request, RecordedImage image) =>
         request.Platforms.Select(platform => platform.ToString()).SequenceEqual(image.Platforms, StringComparer.Ordinal)
-        && (request.TakeChild || image.SourceDigest == image.Digest);
-
-    static async Task<bool> IsWholeAsync(OciLayoutArchive archive, CancellationToken cancellation)
-    {
-        try
-        {
-            foreach (var image in archive.Images)
-            {
-                var tree = await ManifestTree.ReadAsync(archive, new Reference("archive", "image").WithDigest(image.Root.Digest), cancellation);
-                if (!tree.Missing.IsEmpty || !tree.Blobs.All(blob => ManifestTree.IsForeign(blob) || archive.Has(blob)))
-                    return false;
-            }
-
-            return true;
-        }
-        catch (ModuleException)
-        {
-            return false;
-        }
-    }
+        && (request.TakeChild || image.SourceDigest == image.Digest)
+        // A signature that is new upstream shows in no digest of the image.
+        && !request.WithReferrers && !image.WithReferrers;
 
     // What could be had is what is there: the images that failed today failed before.
     static bool IsSame(ArchivePlan plan, OciLayoutArchive previous) =>
         plan.Members.Single(member => member.Name == ArchiveManifestJson.FileName).Content is { } content && previous.ReadFile(ArchiveManifestJson.FileName).AsSpan().SequenceEqual(content.Span);
 
-    static async Task<ArchivePlan> PlanFromAsync(OciLayoutArchive previous, ImmutableArray<RecordedImage> images, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
+    async Task<ArchivePlan> PlanFromAsync(OciLayoutArchive previous, ImmutableArray<RecordedImage> images, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
     {
         var byName = previous.Images.Where(image => image.Reference is not null).ToDictionary(image => image.Reference!.ToString(), StringComparer.Ordinal);
         var selected = new List<SelectedImage>();
@@ -150,22 +117,26 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             selected.Add(new SelectedImage(request, name, tree, recorded[request.Image.ToString()].SourceDigest));
         }
 
-        return ArchivePlan.Create(selected);
+        return ArchivePlan.Create(selected, options.Bases);
     }
 
-    async Task<SaveReport> KeepAsync(OciLayoutArchive previous, ArchivePlan plan, string path, bool checkMode, CancellationToken cancellation)
+    async Task<SaveReport> KeepAsync(PreviousArchive previous, ArchivePlan plan, string path, bool checkMode, CancellationToken cancellation)
     {
+        var parts = ArchiveOutput.PartsOf(path, options.PartSize, previous.Archive!.Size);
+        var sums = File.Exists(ManifestPath(path)) ? ReadChecksums(path, parts) : null;
+        var report = new SaveReport(plan, Changed: sums is null) { Before = previous.Archive.Images, SidecarsOnly = true, Parts = SavedPart.Of(parts, sums) };
         // A run that was killed between giving the archive its name and tidying up has left its journal.
-        var hasSidecars = File.Exists(ManifestPath(path)) && File.Exists(ChecksumPath(path));
-        var report = new SaveReport(plan, Changed: !hasSidecars) { Before = previous.Images, SidecarsOnly = true, Sha256 = hasSidecars ? ReadChecksum(path) : null };
-        if (!checkMode && !File.Exists(ArchiveWriter.PartialPath(path)))
-            File.Delete(SaveJournal.PathFor(ArchiveWriter.PartialPath(path)));
-        if (hasSidecars || checkMode)
+        if (!checkMode && ArchiveOutput.Unfinished(path) == 0)
+            File.Delete(ArchiveWriter.JournalPath(path));
+        if (sums is not null || checkMode)
             return report;
         progress.Phase = "hashing the archive";
-        var sha256 = await HashFileAsync(path, cancellation);
-        WriteSidecars(path, plan, sha256);
-        return report with { Sha256 = sha256 };
+        sums = [];
+        foreach (var part in parts)
+            sums.Add(await HashFileAsync(part.Path, cancellation));
+        report = report with { Parts = SavedPart.Of(parts, sums) };
+        WriteSidecars(path, plan, report.Parts);
+        return report;
     }
 
     async Task<ImmutableArray<SelectedImage>> SelectAllAsync(IReadOnlyList<ImageRequest> requests, ConcurrentBag<FailedRequest> failed, CancellationToken cancellation)
@@ -192,24 +163,41 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     Task ForEachAsync(IReadOnlyList<ImageRequest> requests, Func<ImageRequest, CancellationToken, ValueTask> body, CancellationToken cancellation) =>
         Parallel.ForEachAsync(requests, new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency * ManifestRequestsPerBlob, CancellationToken = cancellation }, body);
 
-    void WriteSidecars(string path, ArchivePlan plan, string sha256)
+    void WriteSidecars(string path, ArchivePlan plan, ImmutableArray<SavedPart> parts)
     {
-        var json = ArchiveManifestJson.Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => member.Blob!)], plan.ExternalBlobs);
+        var json = ArchiveManifestJson.Write(plan);
         json["created"] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         json["tool"] = $"image_archive {typeof(ArchiveSaver).Assembly.GetName().Version?.ToString(3)}";
         json["layout_size"] = plan.Size;
-        json["parts"] = new JArray(new JObject { ["name"] = Path.GetFileName(path), ["size"] = plan.Size, ["sha256"] = sha256 });
+        json["parts"] = new JArray(parts.Select(part => new JObject { ["name"] = part.Name, ["size"] = part.Size, ["sha256"] = part.Sha256 }));
         var offsets = plan.Blobs.ToDictionary(member => member.Blob!.Digest.ToString(), member => member.Offset, StringComparer.Ordinal);
         foreach (var blob in (JArray)json["blobs"]!)
             blob["offset"] = offsets[(string)blob["digest"]!];
         Write(ManifestPath(path), Json.Indented(json));
-        Write(ChecksumPath(path), $"{sha256}  {Path.GetFileName(path)}\n");
+        Write(ChecksumPath(path), string.Concat(parts.Select(part => $"{part.Sha256}  {part.Name}\n")));
     }
 
     static void Write(string path, string text) =>
         AtomicFile.Write(path, Encoding.UTF8.GetBytes(text), new FileSettings(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead), checkMode: false);
 
-    static string? ReadChecksum(string path) => File.ReadAllText(ChecksumPath(path)).Split(' ')[0] is { Length: 64 } sha256 ? sha256 : null;
+    // Null where it is not about these files.
+    static List<string>? ReadChecksums(string path, List<ArchivePart> parts)
+    {
+        if (!File.Exists(ChecksumPath(path)))
+            return null;
+        var lines = File.ReadAllLines(ChecksumPath(path));
+        if (lines.Length != parts.Count)
+            return null;
+        var sums = new List<string>();
+        for (var i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].Split("  ") is not [{ Length: 64 } sum, var name] || name != parts[i].Name)
+                return null;
+            sums.Add(sum);
+        }
+
+        return sums;
+    }
 
     static async Task<string> HashFileAsync(string path, CancellationToken cancellation)
     {
@@ -241,8 +229,8 @@ public sealed record SaveReport(ArchivePlan Plan, bool Changed)
 
     public long BytesReused { get; init; }
 
-    /// <summary>Of the archive file; null in check mode.</summary>
-    public string? Sha256 { get; init; }
+    /// <summary>The files that it is.</summary>
+    public ImmutableArray<SavedPart> Parts { get; init; } = [];
 }
 
 /// <summary>An image that was asked for and cannot be had, and why.</summary>

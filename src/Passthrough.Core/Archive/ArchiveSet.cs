@@ -34,6 +34,8 @@ sealed class ArchiveSet : IArchive
 
     public ModuleException? IndexFault => archives.Select(archive => archive.IndexFault).OfType<ModuleException>().FirstOrDefault();
 
+    public IEnumerable<ArchivePart> Files => archives.SelectMany(archive => archive.Files);
+
     public long Size => archives.Sum(archive => archive.Size);
 
     public ImmutableArray<ArchivedImage> Images { get; }
@@ -49,6 +51,8 @@ sealed class ArchiveSet : IArchive
     public IEnumerable<Descriptor> Contents => archives.SelectMany(archive => archive.Contents).DistinctBy(blob => blob.Digest);
 
     public bool Has(Descriptor blob) => archives.Any(archive => archive.Has(blob));
+
+    public bool IsLeftToBase(Digest blob) => archives.Any(archive => archive.IsLeftToBase(blob));
 
     public IEnumerable<Reference> HoldersOf(Digest blob) => archives.SelectMany(archive => archive.HoldersOf(blob)).Distinct();
 

@@ -12,6 +12,9 @@ public abstract class ArchiveTree : IDisposable
     /// <summary>In bytes, with everything that is in it.</summary>
     public abstract long Size { get; }
 
+    /// <summary>The files that it consists of.</summary>
+    public virtual IEnumerable<ArchivePart> Files => [new(Path, Size)];
+
     /// <summary>In the order of the archive.</summary>
     public abstract IEnumerable<ArchiveMember> Members { get; }
 

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Security.Cryptography;
-using Microsoft.Win32.SafeHandles;
 using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
@@ -20,15 +19,24 @@ public sealed record SaveOptions
 
     /// <summary>Whether the other images are saved when one cannot be had.</summary>
     public bool ContinueOnError { get; init; }
+
+    /// <summary>What downloads may take of the line; null for all.</summary>
+    public Bandwidth? Bandwidth { get; init; }
+
+    /// <summary>Earlier archives, whose layers stay out of this one.</summary>
+    public BaseArchives Bases { get; init; } = BaseArchives.None;
+
+    /// <summary>The most bytes that a file may have: the archive is cut into parts then. Null for one file.</summary>
+    public long? PartSize { get; init; }
 }
 
 /// <summary>An archive that was written.</summary>
 /// <param name="Plan">What is in it; less than was planned where images failed.</param>
-/// <param name="Sha256">Of the whole file, 64 hex digits.</param>
+/// <param name="Parts">The files that it is.</param>
 /// <param name="Failed">Images that were planned and are not in it, with the reason.</param>
 /// <param name="BytesFetched">From registries.</param>
 /// <param name="BytesReused">From the archive that was there before, or from an interrupted run.</param>
-public sealed record WrittenArchive(ArchivePlan Plan, string Sha256, ImmutableArray<UnsavedImage> Failed, long BytesFetched, long BytesReused);
+public sealed record WrittenArchive(ArchivePlan Plan, ImmutableArray<SavedPart> Parts, ImmutableArray<UnsavedImage> Failed, long BytesFetched, long BytesReused);
 
 /// <summary>An image that was planned and is not in the archive, and why.</summary>
 public sealed record UnsavedImage(SelectedImage Image, ModuleException Error);
@@ -36,8 +44,9 @@ public sealed record UnsavedImage(SelectedImage Image, ModuleException Error);
 /// <summary>
 /// Writes a planned archive: blobs are fetched side by side straight to their final place in <c>&lt;path&gt;.partial</c>, hashed on the way, and a broken
 /// body goes on where it broke; the file gets its name when everything is in it and on the disk. An interrupted run is taken up by the next.
+/// With a part size it is several files, <c>&lt;path&gt;.000.partial</c> and so on.
 /// </summary>
-public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferProgress progress, TimeProvider time)
+sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferProgress progress, TimeProvider time)
 {
     const int BufferSize = 256 * 1024;
 
@@ -47,21 +56,21 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
     long bytesFetched;
     long bytesReused;
 
-    /// <summary>Where an archive grows before it gets its name.</summary>
-    public static string PartialPath(string path) => path + ".partial";
+    /// <summary>The journal of a run that writes this archive.</summary>
+    public static string JournalPath(string path) => SaveJournal.PathFor(ArchiveOutput.PartialOf(path));
 
     /// <param name="plan">What to write.</param>
-    /// <param name="path">The archive; an existing one is replaced at the end.</param>
-    /// <param name="previous">An archive whose blobs need not be fetched again; may be the one at <paramref name="path"/>.</param>
+    /// <param name="path">The archive.</param>
+    /// <param name="previous">What is there. Its blobs need not be fetched again; it is replaced at the end.</param>
+    /// <param name="writeSidecars">Called when everything is on the disk.</param>
     /// <param name="cancellation">Stops the run; what was done is kept for the next.</param>
     /// <exception cref="ModuleException">The folder cannot be made, the disk is too small, or a blob cannot be had.</exception>
-    public async Task<WrittenArchive> WriteAsync(ArchivePlan plan, string path, IArchive? previous, CancellationToken cancellation)
+    public async Task<WrittenArchive> WriteAsync(ArchivePlan plan, string path, PreviousArchive previous, Action<WrittenArchive> writeSidecars, CancellationToken cancellation)
     {
-        var partial = PartialPath(path);
-        using var run = Begin(plan, path, partial);
+        using var run = Begin(plan, path);
         progress.SetTotals(plan.Images.Length, plan.Blobs.Sum(member => member.Size));
         progress.Phase = "fetching";
-        WriteKnown(run.File, plan);
+        WriteKnown(run.Output, plan);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         // The checksum of the whole follows the blobs as they arrive, so that it costs no second pass over the file.
@@ -69,7 +78,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         ConcurrentDictionary<SelectedImage, ModuleException> failed;
         try
         {
-            failed = await FetchAllAsync(run, plan, previous, stop, cancellation);
+            failed = await FetchAllAsync(run, plan, previous.Archive, stop, cancellation);
         }
         catch
         {
@@ -77,10 +86,10 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             throw;
         }
 
-        string sha256;
+        List<string> sums;
         if (failed.IsEmpty)
         {
-            sha256 = await follower;
+            sums = await follower;
         }
         else
         {
@@ -89,15 +98,19 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             if (!options.ContinueOnError || kept.Images.IsEmpty)
                 throw failed.Values.First();
             Compact(run, plan, kept);
-            sha256 = await HashAsync(run, kept, cancellation);
+            sums = await HashAsync(run, kept, cancellation);
             plan = kept;
         }
 
         progress.Phase = "writing to disk";
-        RandomAccess.FlushToDisk(run.File);
-        File.Move(partial, path, overwrite: true);
-        File.Delete(SaveJournal.PathFor(partial));
-        return new WrittenArchive(plan, sha256, [.. failed.Select(pair => new UnsavedImage(pair.Key, pair.Value))], bytesFetched, bytesReused);
+        var parts = ArchiveOutput.PartsOf(path, options.PartSize, plan.Size);
+        var written = new WrittenArchive(plan, SavedPart.Of(parts, sums), [.. failed.Select(pair => new UnsavedImage(pair.Key, pair.Value))], bytesFetched, bytesReused);
+        // Several files cannot get their names at once: until the first has its, the sidecar says that the set is not whole.
+        if (options.PartSize is not null)
+            ArchiveSaver.RemoveSidecars(path);
+        run.Output.Finish(previous.Files, () => writeSidecars(written));
+        File.Delete(JournalPath(path));
+        return written;
     }
 
     static async Task GiveUpAsync(CancellationTokenSource stop, Task follower)
@@ -113,8 +126,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         var folder = FolderOf(path);
         while (!Directory.Exists(folder))
             folder = Path.GetDirectoryName(folder)!;
-        var partial = new FileInfo(PartialPath(path));
-        var needed = plan.Size - (partial.Exists ? Math.Min(partial.Length, plan.Size) : 0);
+        var needed = plan.Size - Math.Min(ArchiveOutput.Unfinished(path), plan.Size);
         var free = new DriveInfo(folder).AvailableFreeSpace;
         if (needed > free)
             throw new ModuleException(ErrorCodes.DiskFull, $"{folder} has {free} bytes free, the archive needs {needed} more", "free space, or choose another path; an archive that is there already stays until the new one is whole");
@@ -132,47 +144,36 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
     static string FolderOf(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;
 
     // A run on this plan is gone on with, everything else starts anew.
-    static Run Begin(ArchivePlan plan, string path, string partial)
+    Run Begin(ArchivePlan plan, string path)
     {
         CheckSpace(plan, path);
         MakeFolder(path, checkMode: false);
-        var journalPath = SaveJournal.PathFor(partial);
+        var journal = JournalPath(path);
+        var fingerprint = options.PartSize is { } size ? $"{plan.Fingerprint}/{size}" : plan.Fingerprint;
         try
         {
-            if (File.Exists(partial))
-            {
-                var file = OpenPartial(partial, FileMode.Open, 0);
-                if (RandomAccess.GetLength(file) == plan.Size && SaveJournal.Read(journalPath, plan.Fingerprint) is { } done)
-                    return new Run(file, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: true), done, plan);
-                file.Dispose();
-                File.Delete(partial);
-            }
-
-            var fresh = OpenPartial(partial, FileMode.CreateNew, plan.Size);
-            RandomAccess.SetLength(fresh, plan.Size);
-            return new Run(fresh, SaveJournal.Open(journalPath, plan.Fingerprint, goOn: false), new Dictionary<Digest, long>(), plan);
+            if (SaveJournal.Read(journal, fingerprint) is { } done && ArchiveOutput.Reopen(path, options.PartSize, plan.Size) is { } left)
+                return new Run(left, SaveJournal.Open(journal, fingerprint, goOn: true), done, plan);
+            var fresh = ArchiveOutput.Create(path, options.PartSize, plan.Size);
+            return new Run(fresh, SaveJournal.Open(journal, fingerprint, goOn: false), new Dictionary<Digest, long>(), plan);
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new ModuleException(ErrorCodes.File, $"{partial} cannot be written: permission denied", "choose a folder that the user of the task may write to", e);
+            throw new ModuleException(ErrorCodes.File, $"{ArchiveOutput.PartialOf(path)} cannot be written: permission denied", "choose a folder that the user of the task may write to", e);
         }
         catch (IOException e)
         {
-            throw new ModuleException(ErrorCodes.File, $"{partial} cannot be written: {e.Message}", "if another run is saving to the same path, let it finish", e);
+            throw new ModuleException(ErrorCodes.File, $"{ArchiveOutput.PartialOf(path)} cannot be written: {e.Message}", "if another run is saving to the same path, let it finish", e);
         }
     }
 
-    // FileShare.None takes a lock, so that two runs never write one file.
-    static SafeFileHandle OpenPartial(string partial, FileMode mode, long size) =>
-        File.OpenHandle(partial, mode, FileAccess.ReadWrite, FileShare.None, FileOptions.Asynchronous, size);
-
-    static void WriteKnown(SafeFileHandle file, ArchivePlan plan)
+    static void WriteKnown(ArchiveOutput output, ArchivePlan plan)
     {
         foreach (var member in plan.Members)
         {
-            WriteAt(file, member.Header.Span, member.HeaderOffset);
+            output.Write(member.Header.Span, member.HeaderOffset);
             if (member.Content is { } content)
-                WriteAt(file, content.Span, member.Offset);
+                output.Write(content.Span, member.Offset);
         }
     }
 
@@ -212,7 +213,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         var users = new Dictionary<Digest, List<SelectedImage>>();
         foreach (var image in plan.Images)
         {
-            foreach (var blob in image.Tree.Blobs)
+            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs).DistinctBy(blob => blob.Digest))
             {
                 if (users.TryGetValue(blob.Digest, out var known))
                     known.Add(image);
@@ -250,7 +251,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         var position = 0L;
         try
         {
-            position = await RehashAsync(run.File, member, start, hash, buffer, cancellation);
+            position = await RehashAsync(run.Output, member, start, hash, buffer, cancellation);
             progress.AddBytes(position);
             Interlocked.Add(ref bytesReused, position);
             var noted = position;
@@ -258,7 +259,8 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             while (position < blob.Size)
             {
                 var before = position;
-                await using var body = await OpenAsync(store, member, position, cancellation);
+                await using var opened = await OpenAsync(store, member, position, cancellation);
+                await using var body = isLocal || options.Bandwidth is null ? opened : options.Bandwidth.Pace(opened);
                 while (position < blob.Size)
                 {
                     int count;
@@ -273,7 +275,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
 
                     if (count == 0)
                         break;
-                    WriteAt(run.File, buffer.AsSpan(0, count), member.Offset + position);
+                    run.Output.Write(buffer.AsSpan(0, count), member.Offset + position);
                     hash.AppendData(buffer, 0, count);
                     position += count;
                     progress.AddBytes(count);
@@ -328,12 +330,12 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
     static bool IsBrokenBody(Exception e) =>
         e is IOException or HttpRequestException or ModuleException { Code: ErrorCodes.Connection or ErrorCodes.Timeout };
 
-    static async Task<long> RehashAsync(SafeFileHandle file, PlannedMember member, long until, IncrementalHash hash, byte[] buffer, CancellationToken cancellation)
+    static async Task<long> RehashAsync(ArchiveOutput output, PlannedMember member, long until, IncrementalHash hash, byte[] buffer, CancellationToken cancellation)
     {
         var position = 0L;
         while (position < until)
         {
-            var count = await RandomAccess.ReadAsync(file, buffer.AsMemory(0, (int)Math.Min(buffer.Length, until - position)), member.Offset + position, cancellation);
+            var count = await output.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, until - position)), member.Offset + position, cancellation);
             if (count == 0)
                 break;
             hash.AppendData(buffer, 0, count);
@@ -343,12 +345,13 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         return position;
     }
 
-    // Goes through the file in order, waiting for each blob until it is whole.
-    static async Task<string> HashAsync(Run run, ArchivePlan plan, CancellationToken cancellation)
+    // Goes through the archive in order, waiting for each blob until it is whole. One checksum a part.
+    static async Task<List<string>> HashAsync(Run run, ArchivePlan plan, CancellationToken cancellation)
     {
         await Task.Yield();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[BufferSize];
+        var sums = new List<string>();
         var position = 0L;
         foreach (var member in plan.Members)
         {
@@ -357,15 +360,18 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         }
 
         await HashUntilAsync(plan.Size);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return sums;
 
         async Task<long> HashUntilAsync(long end)
         {
             while (position < end)
             {
-                var count = await RandomAccess.ReadAsync(run.File, buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - position)), position, cancellation);
+                var left = run.Output.LeftInPart(position);
+                var count = await run.Output.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - position)), position, cancellation);
                 hash.AppendData(buffer, 0, count);
                 position += count;
+                if (count == left)
+                    sums.Add(Convert.ToHexStringLower(hash.GetHashAndReset()));
             }
 
             return position;
@@ -386,41 +392,28 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
             {
                 for (var moved = 0L; moved < member.Size;)
                 {
-                    var count = RandomAccess.Read(run.File, buffer.AsSpan(0, (int)Math.Min(buffer.Length, member.Size - moved)), places[member.Name] + moved);
-                    WriteAt(run.File, buffer.AsSpan(0, count), member.Offset + moved);
+                    var count = run.Output.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, member.Size - moved)), places[member.Name] + moved);
+                    run.Output.Write(buffer.AsSpan(0, count), member.Offset + moved);
                     moved += count;
                 }
             }
 
-            WriteAt(run.File, member.Header.Span, member.HeaderOffset);
+            run.Output.Write(member.Header.Span, member.HeaderOffset);
             if (member.Content is { } content)
-                WriteAt(run.File, content.Span, member.Offset);
-            WriteAt(run.File, new byte[member.End - member.Offset - member.Size], member.Offset + member.Size);
+                run.Output.Write(content.Span, member.Offset);
+            run.Output.Write(new byte[member.End - member.Offset - member.Size], member.Offset + member.Size);
         }
 
-        WriteAt(run.File, new byte[kept.Size - kept.Members[^1].End], kept.Members[^1].End);
-        RandomAccess.SetLength(run.File, kept.Size);
-    }
-
-    static void WriteAt(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset)
-    {
-        try
-        {
-            RandomAccess.Write(file, bytes, offset);
-        }
-        catch (IOException e)
-        {
-            // Never mistaken for a fault of the network, which is tried again.
-            throw new ModuleException(ErrorCodes.File, $"the archive cannot be written at byte {offset}: {e.Message}", "free space on the disk, then run again: what was fetched is kept", e);
-        }
+        run.Output.Write(new byte[kept.Size - kept.Members[^1].End], kept.Members[^1].End);
+        run.Output.SetLength(kept.Size);
     }
 
     /// <summary>The open files of one run, and which blobs are whole.</summary>
-    sealed class Run(SafeFileHandle file, SaveJournal journal, IReadOnlyDictionary<Digest, long> done, ArchivePlan plan) : IDisposable
+    sealed class Run(ArchiveOutput output, SaveJournal journal, IReadOnlyDictionary<Digest, long> done, ArchivePlan plan) : IDisposable
     {
         readonly Dictionary<Digest, TaskCompletionSource> complete = plan.Blobs.ToDictionary(member => member.Blob!.Digest, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 
-        public SafeFileHandle File => file;
+        public ArchiveOutput Output => output;
 
         public SaveJournal Journal => journal;
 
@@ -436,7 +429,7 @@ public sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, Tra
         public void Dispose()
         {
             journal.Dispose();
-            file.Dispose();
+            output.Dispose();
         }
     }
 }

@@ -25,6 +25,9 @@ public interface IArchive : IImageStore, IDisposable
     /// <summary>In bytes.</summary>
     long Size { get; }
 
+    /// <summary>The files that it consists of, and parts of a split set that are missing.</summary>
+    IEnumerable<ArchivePart> Files { get; }
+
     /// <summary>The images in the order of the archive; the same digest may have several names.</summary>
     ImmutableArray<ArchivedImage> Images { get; }
 
@@ -49,6 +52,9 @@ public interface IArchive : IImageStore, IDisposable
     /// can mount it from their place there.
     /// </summary>
     IEnumerable<Reference> HoldersOf(Digest blob) => [];
+
+    /// <summary>Whether the archive leaves a blob to an earlier one on purpose: it is whole without it.</summary>
+    bool IsLeftToBase(Digest blob) => false;
 
     /// <summary>Whether the archive has the blob (or manifest), whole by its size; its content is not read.</summary>
     bool Has(Descriptor blob);

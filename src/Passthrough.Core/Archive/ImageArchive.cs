@@ -33,6 +33,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     public long Size => tree.Size;
 
+    public IEnumerable<ArchivePart> Files => tree.Files;
+
     public ImmutableArray<ArchivedImage> Images { get; protected set; } = [];
 
     public ImmutableArray<Descriptor> Attachments { get; protected set; } = [];
@@ -51,6 +53,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     public bool Has(Descriptor blob) =>
         known.TryGetValue(blob.Digest, out var bytes) ? bytes.Length == blob.Size : Candidates(blob.Digest).Any(member => member.Size == blob.Size && member.IsPresent);
+
+    public virtual bool IsLeftToBase(Digest blob) => false;
 
     public virtual IEnumerable<Reference> HoldersOf(Digest blob) => [];
 

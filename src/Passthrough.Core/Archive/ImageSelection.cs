@@ -10,6 +10,12 @@ public sealed record ImageRequest(Reference Image)
     /// <summary>Empty for all. Whole indexes travel: a choice that leaves some platforms out is refused, or see <see cref="TakeChild"/>.</summary>
     public ImmutableArray<Platform> Platforms { get; init; } = [];
 
+    /// <summary>Whether it is an OpenShift release whose images are wanted too, see <see cref="ReleasePayload"/>.</summary>
+    public bool ExpandsRelease { get; init; }
+
+    /// <summary>Whether its signatures and other referrers go with it.</summary>
+    public bool WithReferrers { get; init; }
+
     /// <summary>Whether, instead of a refusal, the one platform's own manifest is taken under the tag.</summary>
     public bool TakeChild { get; init; }
 }
@@ -24,6 +30,12 @@ public sealed record SelectedImage(ImageRequest Request, Reference Name, Manifes
     /// <summary>Platforms of the upstream index that are not in the archive.</summary>
     public ImmutableArray<Platform> OmittedPlatforms { get; init; } = [];
 
+    /// <summary>Signatures and other manifests that belong to it.</summary>
+    public ImmutableArray<SelectedAttachment> Attachments { get; init; } = [];
+
+    /// <summary>Its own manifests, and those that belong to it.</summary>
+    public IEnumerable<ManifestTree> Trees => Attachments.Select(attachment => attachment.Tree).Prepend(Tree);
+
     /// <summary>The repository that serves the blobs.</summary>
     public Reference Origin => Name.WithDigest(Tree.Root.Digest);
 }
@@ -33,6 +45,12 @@ public static class ImageSelection
 {
     /// <exception cref="ModuleException">The image is not there, or the choice of platforms would leave a partial index.</exception>
     public static async Task<SelectedImage> SelectAsync(IImageStore upstream, ImageRequest request, CancellationToken cancellation)
+    {
+        var image = await SelectImageAsync(upstream, request, cancellation);
+        return request.WithReferrers ? image with { Attachments = await ImageAttachments.FindAsync(upstream, image, cancellation) } : image;
+    }
+
+    static async Task<SelectedImage> SelectImageAsync(IImageStore upstream, ImageRequest request, CancellationToken cancellation)
     {
         var asked = Asked(request);
         var tree = await ManifestTree.ReadAsync(upstream, asked, cancellation);

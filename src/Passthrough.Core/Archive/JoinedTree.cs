@@ -11,6 +11,8 @@ sealed class JoinedTree(ImmutableArray<ArchiveTree> parts) : ArchiveTree
 
     public override long Size { get; } = parts.Sum(part => part.Size);
 
+    public override IEnumerable<ArchivePart> Files => parts.SelectMany(part => part.Files);
+
     public override IEnumerable<ArchiveMember> Members => parts.SelectMany(part => part.Members);
 
     public override IEnumerable<ArchiveMember> FindAll(string name) => parts.Reverse().SelectMany(part => part.FindAll(name));

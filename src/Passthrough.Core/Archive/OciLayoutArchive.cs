@@ -15,12 +15,16 @@ public sealed class OciLayoutArchive : ImageArchive
     const string IndexName = "index.json";
     const string FormatName = "oci-archive";
 
+    readonly Differential? differential;
+
     OciLayoutArchive(ArchiveTree tree, ImageNames names)
         : base(tree, FormatName)
     {
         var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
         Id = ArchivePlan.IdOf(index);
         Sort(ReadIndex(index), names);
+        differential = ArchiveManifestJson.ReadDifferential(this);
+        WhenIncomplete = differential?.WhenIncomplete;
     }
 
     /// <summary>The line of <see cref="ArchiveFormats"/>. <c>oci-layout</c> may be missing (hauler), and either may stand at the end (skopeo).</summary>
@@ -31,6 +35,10 @@ public sealed class OciLayoutArchive : ImageArchive
     // Blobs prove themselves by their names; what they are called stands in the index alone, and its digest in our own file.
     public override ModuleException? IndexFault =>
         ArchiveManifestJson.ReadId(this) is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
+
+    public override bool IsLeftToBase(Digest blob) => differential is not null && differential.Leaves(blob);
+
+    public override IEnumerable<Reference> HoldersOf(Digest blob) => differential?.HoldersOf(blob) ?? [];
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"blobs/{digest.Algorithm}/{digest.Hex}");
 

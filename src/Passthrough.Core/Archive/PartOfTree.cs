@@ -9,6 +9,8 @@ sealed class PartOfTree(ArchiveTree whole, string folder) : ArchiveTree
 
     public override long Size => whole.Size;
 
+    public override IEnumerable<ArchivePart> Files => whole.Files;
+
     public override IEnumerable<ArchiveMember> Members =>
         whole.Members.Where(member => member.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(member => member with { Name = member.Name[prefix.Length..] });
 

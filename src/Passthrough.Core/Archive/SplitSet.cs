@@ -35,6 +35,8 @@ sealed class SplitSet : ArchiveBytes
     /// <summary>Names of the parts that are not there.</summary>
     public ImmutableArray<string> Missing => [.. parts.Where(part => part.Bytes is null).Select(part => part.Name)];
 
+    public override IEnumerable<ArchivePart> Files => parts.Select(part => new ArchivePart(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", part.Name), part.Length) { IsMissing = part.Bytes is null });
+
     public override string WhenTruncated => $"bring the parts after {parts[^1].Name} to the same folder, or copy the set again";
 
     /// <summary>The name that a set has, where the path is one part of it, or the set's own name; null for everything else.</summary>
@@ -156,6 +158,9 @@ sealed class SplitSet : ArchiveBytes
            select new ArchiveEntry($"blobs/{digest.Algorithm}/{digest.Hex}", EntryKind.File, (long)blob["size"]!, offset, ""),
     ];
 
+    /// <summary>The files that are called as parts of a set, in their order.</summary>
+    internal static IEnumerable<string> PartsOn(string name) => SiblingsOf(name);
+
     static SortedSet<string> SiblingsOf(string name)
     {
         var folder = System.IO.Path.GetDirectoryName(name) is { Length: > 0 } given ? given : ".";
@@ -175,7 +180,8 @@ sealed class SplitSet : ArchiveBytes
         return siblings;
     }
 
-    static bool HasNumber(string path) =>
+    /// <summary>Whether a file is called as a part is.</summary>
+    internal static bool HasNumber(string path) =>
         path.Length > SuffixLength + 1 && path[^(SuffixLength + 1)] == '.' && !path.AsSpan(path.Length - SuffixLength).ContainsAnyExceptInRange('0', '9');
 
     static int Number(string path) => int.Parse(path.AsSpan(path.Length - SuffixLength), NumberStyles.None, CultureInfo.InvariantCulture);

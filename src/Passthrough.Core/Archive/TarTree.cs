@@ -7,6 +7,8 @@ sealed class TarTree(ArchiveBytes bytes, TarIndex index) : ArchiveTree
 
     public override long Size => bytes.StoredSize;
 
+    public override IEnumerable<ArchivePart> Files => bytes.Files;
+
     public override IEnumerable<ArchiveMember> Members => index.Entries.Select(entry => new ArchiveMember(this, entry));
 
     public override IEnumerable<ArchiveMember> FindAll(string name) => index.FindAll(name).Select(entry => new ArchiveMember(this, entry));

@@ -76,6 +76,9 @@ public sealed class DeliveredImages
         return new DeliveredImages(Registry, byTarget.Values);
     }
 
+    /// <summary>The record without what was at these targets.</summary>
+    public DeliveredImages Without(IReadOnlySet<string> targets) => new(Registry, Images.Where(image => !targets.Contains(image.Target.ToString())));
+
     /// <summary>Writes it where it differs (0644); its folder is made where it is missing.</summary>
     /// <exception cref="ModuleException">It cannot be written.</exception>
     public FileChange Write(string path, bool checkMode) =>

@@ -16,6 +16,9 @@ public interface IImageStore
     /// </summary>
     Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation);
 
+    /// <summary>Manifests that name the one that is given by digest as their subject; null where the store does not keep such a list, see <see cref="Referrers"/>.</summary>
+    Task<IReadOnlyList<Descriptor>?> ListReferrersAsync(Reference subject, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<Descriptor>?>(null);
+
     /// <summary>
     /// The bytes of a blob from <paramref name="offset"/> to its end. They are not checked: whoever reads all of them hashes them.
     /// </summary>

@@ -15,6 +15,10 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     const int SmallRequestsPerUpload = 4;
 
     readonly TemporaryTags temporaryTags = new(target);
+    readonly ConcurrentDictionary<int, bool> incomplete = new();
+
+    /// <summary>How many images are pushed side by side.</summary>
+    int ImagesAtOnce => options.Concurrency * 2;
 
     /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
     /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
@@ -69,6 +73,9 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }
 
         var unique = new ConcurrentDictionary<Digest, long>();
+        // Images are pushed in their order, so many at once: those of an interrupted run that were begun are the first of what is left.
+        var first = pending.Where(pair => pair.Value != items[pair.Key].Root.Digest).Select(pair => pair.Key).Order().Take(ImagesAtOnce).ToHashSet();
+        var begun = new BegunImage?[items.Count];
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency, async (i, token) =>
         {
             var item = items[i];
@@ -84,8 +91,13 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                     return;
                 }
 
-                await CheckAsync(item, tree, blobs, token);
-                foreach (var blob in tree.Blobs)
+                if (!await CheckAsync(item, tree, blobs, token))
+                    incomplete[i] = true;
+                if (first.Contains(i))
+                    begun[i] = new BegunImage(item, tree);
+                else if (before == item.Root.Digest)
+                    blobs.AddCandidate(item.Target, tree);
+                foreach (var blob in tree.Blobs.Where(blob => !incomplete.ContainsKey(i) || options.SourceHas(blob)))
                     unique.TryAdd(blob.Digest, blob.Size);
             }
             catch (ModuleException e)
@@ -96,6 +108,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             }
         }, cancellation);
         progress.SetTotals(items.Count, unique.Values.Sum());
+        await blobs.FindEarlierWorkAsync([.. begun.OfType<BegunImage>()], options.Concurrency * SmallRequestsPerUpload, cancellation);
         return options.ContinueOnError || !outcomes.Values.Any(outcome => outcome.Status == CopyStatus.Failed);
     }
 
@@ -113,7 +126,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }
     }
 
-    async Task CheckAsync(CopyItem item, ManifestTree tree, ImageCopierBlobs blobs, CancellationToken cancellation)
+    /// <returns>False where blobs are missing and may come later.</returns>
+    async Task<bool> CheckAsync(CopyItem item, ManifestTree tree, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         var traits = target.Traits;
         if (item.Target.Name.Length > traits.MaxNameLength)
@@ -138,22 +152,27 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
 
         foreach (var blob in tree.Blobs)
         {
-            if (!ManifestTree.IsForeign(blob) && !options.SourceHas(blob) && !await blobs.IsInTargetAsync(item, blob, cancellation))
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", options.WhenIncomplete) { Blob = blob.Digest.ToString() };
+            if (ManifestTree.IsForeign(blob) || options.SourceHas(blob) || await blobs.IsInTargetAsync(item, blob, cancellation))
+                continue;
+            if (options.TakesWhatIsThere)
+                return false;
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{item.Source} is incomplete in the archive: blob {blob.Digest} ({blob.Size} bytes) is not in it, or not whole, nor in the registry", options.WhenIncomplete) { Blob = blob.Digest.ToString() };
         }
+
+        return true;
     }
 
     async Task PushAllAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         progress.Phase = "uploading";
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        await ForEachAsync(pending.Keys.Where(i => !outcomes.ContainsKey(i)).Order(), options.Concurrency * 2, async (i, _) =>
+        await ForEachAsync(pending.Keys.Where(i => !outcomes.ContainsKey(i)).Order(), ImagesAtOnce, async (i, _) =>
         {
             if (stop.IsCancellationRequested)
                 return;
             try
             {
-                outcomes[i] = await PushAsync(items[i], pending[i], blobs, stop.Token);
+                outcomes[i] = await PushAsync(items[i], pending[i], incomplete.ContainsKey(i), blobs, stop.Token);
                 progress.AddImage();
             }
             catch (ModuleException e)
@@ -170,11 +189,14 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         cancellation.ThrowIfCancellationRequested();
     }
 
-    async Task<CopyOutcome> PushAsync(CopyItem item, Digest? before, ImageCopierBlobs blobs, CancellationToken cancellation)
+    async Task<CopyOutcome> PushAsync(CopyItem item, Digest? before, bool isIncomplete, ImageCopierBlobs blobs, CancellationToken cancellation)
     {
         var tree = await ReadAsync(item, cancellation);
-        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).ToList();
+        var wanted = tree.Blobs.Where(blob => !ManifestTree.IsForeign(blob) && (!isIncomplete || options.SourceHas(blob))).ToList();
         var states = await Task.WhenAll(wanted.Select(blob => blobs.EnsureAsync(item, blob, cancellation)));
+        var sent = wanted.Zip(states).Where(pair => pair.Second == BlobState.Uploaded).Sum(pair => pair.First.Size);
+        if (isIncomplete)
+            return new CopyOutcome(item, CopyStatus.Incomplete) { Before = before, BytesUploaded = sent };
         var left = await temporaryTags.FindLeftAsync(item.Target, tree, cancellation);
         if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
         {
@@ -198,7 +220,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
         {
             Before = before,
-            BytesUploaded = wanted.Zip(states).Where(pair => pair.Second == BlobState.Uploaded).Sum(pair => pair.First.Size),
+            BytesUploaded = sent,
             Manifests = tree.Manifests.Length,
         };
     }

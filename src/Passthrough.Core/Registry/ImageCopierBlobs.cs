@@ -20,6 +20,9 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
     /// <summary>Of the repositories that may hold a blob; what is in none of these was not delivered, or is gone.</summary>
     const int MostAsked = 20;
 
+    /// <summary>Of the repositories whose tag promises a blob without proving it.</summary>
+    const int MostCandidates = 3;
+
     readonly ConcurrentDictionary<(string Repository, Digest Digest), Lazy<Task<BlobState>>> done = new();
     readonly ConcurrentDictionary<Digest, Holder> holders = new();
     readonly SemaphoreSlim uploads = new(options.Concurrency);
@@ -73,6 +76,60 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
     public Task<BlobState> EnsureAsync(CopyItem item, Descriptor blob, CancellationToken cancellation) =>
         done.GetOrAdd((item.Target.Repository, blob.Digest), _ => new Lazy<Task<BlobState>>(() => BringAsync(item, blob, cancellation))).Value;
 
+    /// <summary>The repository may have the blobs of an image: its tag says so, where tags do not prove it.</summary>
+    public void AddCandidate(Reference repository, ManifestTree tree)
+    {
+        foreach (var blob in tree.Blobs)
+            holders.GetOrAdd(blob.Digest, _ => new Holder()).AddCandidate(repository, MostCandidates);
+    }
+
+    /// <summary>
+    /// Asks what a run that was killed has left in repositories whose image is not whole, so that it is mounted and not sent again by whoever needs it first now.
+    /// Nothing tells such a run from none, so that this is always asked: once for each blob of each image that it can have begun, until one has it. The answers serve later.
+    /// </summary>
+    /// <param name="begun">The images, in the order of the plan.</param>
+    public Task FindEarlierWorkAsync(IReadOnlyList<BegunImage> begun, int atOnce, CancellationToken cancellation)
+    {
+        var blobs = new Dictionary<Digest, Descriptor>();
+        foreach (var image in begun)
+            AddBegun(image, blobs);
+        return Parallel.ForEachAsync(blobs.Values, new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = cancellation }, async (blob, token) => await FindAsync(blob, token));
+    }
+
+    void AddBegun(BegunImage image, Dictionary<Digest, Descriptor> blobs)
+    {
+        foreach (var blob in image.Tree.Blobs)
+        {
+            var holder = holders.GetOrAdd(blob.Digest, _ => new Holder());
+            if (ManifestTree.IsForeign(blob) || holder.Repository is not null)
+                continue;
+            holder.AddCandidate(image.Item.Target, int.MaxValue);
+            blobs.TryAdd(blob.Digest, blob);
+        }
+    }
+
+    async Task FindAsync(Descriptor blob, CancellationToken cancellation)
+    {
+        var holder = holders[blob.Digest];
+        foreach (var candidate in holder.Candidates)
+        {
+            try
+            {
+                if (await target.HasBlobAsync(candidate, blob, cancellation))
+                {
+                    holder.Repository = candidate.Repository;
+                    return;
+                }
+
+                holder.Without.Add(candidate.Repository);
+            }
+            catch (ModuleException)
+            {
+                // Whoever needs it there is told why.
+            }
+        }
+    }
+
     /// <summary>Asks whether the repository has the blob after all, and uploads it where it has not.</summary>
     public async Task RepairAsync(CopyItem item, Descriptor blob, CancellationToken cancellation)
     {
@@ -92,7 +149,7 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
             {
                 if (holder.Repository is null)
                 {
-                    var state = await FirstAsync(item, blob, cancellation);
+                    var state = await FirstAsync(item, blob, holder, cancellation);
                     holder.Repository = item.Target.Repository;
                     return state;
                 }
@@ -103,20 +160,18 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
             }
         }
 
+        if (holder.Repository == item.Target.Repository)
+            return Count(BlobState.Present, blob, holder);
         // A mount of what is there already costs no more than asking; where mounts are refused or a tag proves nothing, asking may save the upload.
         if ((mountsAreRefused || !target.Traits.TagProvesContent) && await target.HasBlobAsync(item.Target, blob, cancellation))
-            return Count(BlobState.Present, blob);
-        var from = holder.Repository == item.Target.Repository ? null : holder.Repository;
-        return await PutAsync(item, blob, from, mounts, cancellation);
+            return Count(BlobState.Present, blob, holder);
+        return await PutAsync(item, blob, holder.Repository, mounts, cancellation);
     }
 
-    async Task<BlobState> FirstAsync(CopyItem item, Descriptor blob, CancellationToken cancellation)
-    {
-        if (!await target.HasBlobAsync(item.Target, blob, cancellation))
-            return await PutAsync(item, blob, mountFrom: null, uploads, cancellation);
-        progress.AddBytes(blob.Size);
-        return Count(BlobState.Present, blob);
-    }
+    async Task<BlobState> FirstAsync(CopyItem item, Descriptor blob, Holder holder, CancellationToken cancellation) =>
+        !holder.Without.Contains(item.Target.Repository) && await target.HasBlobAsync(item.Target, blob, cancellation)
+            ? Count(BlobState.Present, blob, holder)
+            : await PutAsync(item, blob, mountFrom: null, uploads, cancellation);
 
     async Task<BlobState> PutAsync(CopyItem item, Descriptor blob, string? mountFrom, SemaphoreSlim slots, CancellationToken cancellation)
     {
@@ -129,11 +184,12 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
                 // Read to its end and yet asked for again: the registry answered with a fault that may pass.
                 if (last is { IsComplete: true })
                     progress.AddBytes(-blob.Size);
-                return last = new DigestCheckedStream(await OpenAsync(item, blob, mountFrom, token), blob, options.SourceName, progress);
+                var stream = await OpenAsync(item, blob, mountFrom, token);
+                return last = new DigestCheckedStream(options.Bandwidth?.Pace(stream) ?? stream, blob, options.SourceName, progress);
             }, cancellation);
             if (outcome == BlobOutcome.Uploaded && mountFrom is not null)
                 mountsAreRefused = true;
-            return Count(outcome == BlobOutcome.Mounted ? BlobState.Mounted : BlobState.Uploaded, blob);
+            return Count(outcome == BlobOutcome.Mounted ? BlobState.Mounted : BlobState.Uploaded, blob, holders[blob.Digest]);
         }
         finally
         {
@@ -153,10 +209,14 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
         mounts.Dispose();
     }
 
-    BlobState Count(BlobState state, Descriptor blob)
+    BlobState Count(BlobState state, Descriptor blob, Holder holder)
     {
         lock (totalsLock)
             totals = totals.With(state, blob.Size);
+        // Of the totals each blob is part once; what is sent counts as it goes.
+        if (!holder.IsCounted && state != BlobState.Uploaded)
+            progress.AddBytes(blob.Size);
+        holder.IsCounted = true;
         return state;
     }
 
@@ -170,5 +230,26 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
 
         /// <summary>Whether other repositories have been asked for it.</summary>
         public bool IsSought { get; set; }
+
+        /// <summary>Whether its bytes are part of the progress.</summary>
+        public volatile bool IsCounted;
+
+        /// <summary>Repositories that may have it, to be asked before anything is sent.</summary>
+        public List<Reference> Candidates { get; } = [];
+
+        /// <summary>Repositories that have said that they have it not.</summary>
+        public List<string> Without { get; } = [];
+
+        public void AddCandidate(Reference repository, int most)
+        {
+            lock (Candidates)
+            {
+                if (Candidates.Count < most && !Candidates.Exists(known => known.Repository == repository.Repository))
+                    Candidates.Add(repository);
+            }
+        }
     }
 }
+
+/// <summary>An image that is not whole in the target, and that an interrupted run may have begun.</summary>
+sealed record BegunImage(CopyItem Item, ManifestTree Tree);

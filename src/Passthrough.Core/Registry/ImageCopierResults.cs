@@ -12,6 +12,9 @@ public sealed record CopyOptions
     /// <summary>Whether the other images go on when one fails.</summary>
     public bool ContinueOnError { get; init; }
 
+    /// <summary>What uploads may take of the line; null for all.</summary>
+    public Bandwidth? Bandwidth { get; init; }
+
     /// <summary>What messages call the source: the archive's path.</summary>
     public string SourceName { get; init; } = "the source";
 
@@ -20,6 +23,9 @@ public sealed record CopyOptions
 
     /// <summary>Repositories of the target that may hold a blob which the source lacks; it is mounted from the first that does. What a differential needs.</summary>
     public Func<Descriptor, IEnumerable<Reference>> OtherHolders { get; init; } = _ => [];
+
+    /// <summary>Whether an image that lacks blobs keeps the place of those that there are, and waits for a run that has the others.</summary>
+    public bool TakesWhatIsThere { get; init; }
 
     /// <summary>What to do about content that neither the source nor the target has.</summary>
     public string WhenIncomplete { get; init; } = "make the archive again";
@@ -43,6 +49,9 @@ public enum CopyStatus
     Updated,
 
     Failed,
+
+    /// <summary>Some of its blobs are neither in the source nor in the target; those that there are were brought, see <see cref="CopyOptions.TakesWhatIsThere"/>.</summary>
+    Incomplete,
 
     /// <summary>Not tried, or given up, since another image failed.</summary>
     Skipped,

@@ -11,6 +11,8 @@ public sealed class ReadOnlyTarget(IImageTarget inner) : IImageTarget
 
     public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation) => inner.ReadManifestAsync(image, cancellation);
 
+    public Task<IReadOnlyList<Descriptor>?> ListReferrersAsync(Reference subject, CancellationToken cancellation) => inner.ListReferrersAsync(subject, cancellation);
+
     public Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation) =>
         inner.OpenBlobAsync(repository, blob, offset, cancellation);
 

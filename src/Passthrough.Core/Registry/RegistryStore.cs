@@ -188,6 +188,32 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         }, cancellation);
     }
 
+    /// <summary>Takes a manifest away, with all its tags. That it is gone already is no error.</summary>
+    public async Task RemoveManifestAsync(Reference image, CancellationToken cancellation)
+    {
+        var call = Push(HttpMethod.Delete, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{image.Digest}"), $"remove {image}");
+        try
+        {
+            await RemoveAsync(call);
+        }
+        // Some token services count this as a right of its own, and others refuse the word.
+        catch (ModuleException e) when (e.HttpStatus is 401 or 403)
+        {
+            await RemoveAsync(call with { Scopes = [$"repository:{image.Repository}:pull,push,delete"] });
+        }
+        catch (ModuleException e) when (e.HttpStatus == 405)
+        {
+            throw new ModuleException(e.Code, e.Message, "the registry is set up not to remove anything (distribution: storage.delete.enabled)", e) { HttpStatus = e.HttpStatus, Image = e.Image };
+        }
+
+        Task<bool> RemoveAsync(RegistryCall one) => client.SendAsync(one, async (response, token) =>
+        {
+            if (response.StatusCode != HttpStatusCode.NotFound)
+                await EnsureSuccessAsync(response, one, token, image);
+            return true;
+        }, cancellation);
+    }
+
     /// <summary>
     /// Asks the registry's token service for a token, once for each store, and reads what it grants: products that answer 200 and give fewer rights than were
     /// asked for tell the truth here. Asking for <c>push</c> makes the repository on some.
@@ -229,7 +255,12 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
                 tags.Add((string)tag!);
         }
 
-        // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
+        return NextPage(response, call);
+    }
+
+    // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
+    Uri? NextPage(HttpResponseMessage response, RegistryCall call)
+    {
         if (!response.Headers.TryGetValues("Link", out var links) || links.FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.Ordinal)) is not { } next || next.IndexOf('>') is var end && end < 2)
             return null;
         var address = new Uri(call.Address, next[(next.IndexOf('<') + 1)..end]);

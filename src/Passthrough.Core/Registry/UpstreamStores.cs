@@ -50,6 +50,12 @@ public sealed class UpstreamStores : IImageStore, IDisposable
         return store.ReadManifestAsync(own, cancellation);
     }
 
+    public Task<IReadOnlyList<Descriptor>?> ListReferrersAsync(Reference subject, CancellationToken cancellation)
+    {
+        var (store, own) = Route(subject);
+        return store.ListReferrersAsync(own, cancellation);
+    }
+
     public Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
     {
         var (store, own) = Route(repository);

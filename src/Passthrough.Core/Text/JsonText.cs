@@ -128,7 +128,7 @@ sealed class JsonText(bool isIndented, bool isAscii)
                     break;
                 // The last three end lines for some readers.
                 case < ' ' or '\u0085' or '\u2028' or '\u2029':
-                case > '~' when isAscii:
+                case > '\u007f' when isAscii:
                     text.Append(CultureInfo.InvariantCulture, $"\\u{(int)character:x4}");
                     break;
                 default:

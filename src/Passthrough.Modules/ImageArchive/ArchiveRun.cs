@@ -5,6 +5,7 @@ using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
 using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.ImageArchive;
@@ -34,10 +35,28 @@ sealed class ArchiveRun
 
     public int Concurrency { get; }
 
+    /// <summary>What transfers may take of the line; null for all.</summary>
+    public Bandwidth? Limit => arguments.Bytes("bandwidth_limit") is not { } limit ? null
+        : limit >= Bandwidth.Least ? new Bandwidth(limit, Context.Time) : throw Invalid($"bandwidth_limit {limit} is less than {Bandwidth.Least}", "write bytes a second, like 20M");
+
     /// <summary>Whether the other images go on when one fails.</summary>
     public bool ContinueOnError => arguments.Text("on_error") == "continue";
 
-    public string Path => arguments.RequiredText("path");
+    /// <summary>The archive to write.</summary>
+    /// <exception cref="ModuleException">There are several.</exception>
+    public string Path => arguments.List("path") is [var only] ? only : throw Invalid($"path names {arguments.List("path").Count} archives, and a save writes one", "give one path; part_size cuts an archive into parts");
+
+    /// <summary>The earlier archives that a saved one builds on.</summary>
+    public Task<BaseArchives> ReadBasesAsync(CancellationToken cancellation) => BaseArchives.ReadAsync(arguments.List("base"), cancellation);
+
+    /// <summary>The most that a file of a saved archive has, in bytes.</summary>
+    public long? PartSize => arguments.Bytes("part_size") is not { } size ? null : size > 0 ? size : throw Invalid($"part_size {size} is no size", "write it like 4G or 4700M");
+
+    /// <summary>Whether a load leaves out the signatures and other referrers that an archive has.</summary>
+    public bool LeavesReferrersOut => arguments.IsSet("include_referrers") && !arguments.Flag("include_referrers");
+
+    /// <summary>Whether parts of a split set may come later.</summary>
+    public bool AllowsMissingParts => arguments.Flag("allow_missing_parts");
 
     public string? RecordPath => arguments.Text("record_path");
 
@@ -68,14 +87,19 @@ sealed class ArchiveRun
         }
     }
 
-    /// <summary>Opens the archive at <c>path</c>; names that it has lost are those of <c>references</c>.</summary>
-    public IArchive OpenArchive()
+    /// <summary>Opens what <c>path</c> names, several archives as one; names that they have lost are those of <c>references</c> and <c>registry_map</c>.</summary>
+    public IArchive OpenArchive(CancellationToken cancellation)
     {
         var references = TextPairs("references", "a full reference").ToDictionary(pair => pair.Key, pair => Reference.Parse(pair.Value), StringComparer.Ordinal);
-        var archive = ArchiveFormats.Open(Path, new ImageNames(references));
-        var known = archive.Images.SelectMany(image => (string?[])[image.Root.Digest.ToString(), image.Root.Annotation(Annotations.ContainerdImageName), image.Root.Annotation(Annotations.RefName)]).ToHashSet(StringComparer.Ordinal);
-        foreach (var unknown in references.Keys.Where(key => !known.Contains(key)))
-            Context.Warnings.Add($"references names \"{unknown}\", and no image of {Path} is called that or has that digest");
+        var names = new ImageNames(references, new RegistryMap(TextPairs("registry_map", "a registry").ToDictionary(StringComparer.Ordinal)));
+        if (arguments.List("path").Count == 0)
+            throw Invalid("path names no archive", "give a file, a folder, or several");
+        Context.Progress.Phase = "reading the archive";
+        var archive = ArchiveFormats.Open(arguments.List("path"), new ArchiveOptions { Names = names, AllowMissingParts = AllowsMissingParts, Progress = Context.Progress }, cancellation);
+        foreach (var missing in archive.Files.Where(part => part.IsMissing))
+            Context.Warnings.Add($"the part {missing.Path} is not there: images that need it are incomplete");
+        foreach (var unknown in names.Unused)
+            Context.Warnings.Add($"references names \"{unknown}\", and no image of {archive.Path} is called that or has that digest");
         return archive;
     }
 
@@ -90,6 +114,15 @@ sealed class ArchiveRun
         return chosen;
     }
 
+    /// <summary>The images that the archives at <c>path</c> list.</summary>
+    public IReadOnlySet<string> ReadKept()
+    {
+        var kept = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var path in arguments.List("path"))
+            kept.UnionWith(ArchiveNames.Read(path));
+        return kept.Count > 0 ? kept : throw Invalid("path lists no image that stays", "give the archives, or their .manifest.json, whose images are still wanted");
+    }
+
     /// <summary>The images of a record that <c>only</c> and <c>exclude</c> leave.</summary>
     public IEnumerable<DeliveredImage> Choose(DeliveredImages record) => record.Images.Where(image => filter.Takes(image.Source));
 
@@ -98,7 +131,7 @@ sealed class ArchiveRun
     public IReadOnlyList<ImageRequest> Requests()
     {
         var platforms = Platforms(arguments.List("platforms"));
-        var template = new ImageRequest(new Reference("", "")) { TakeChild = arguments.Text("on_partial") == "child" };
+        var template = new ImageRequest(new Reference("", "")) { TakeChild = arguments.Text("on_partial") == "child", WithReferrers = arguments.Flag("include_referrers") };
         var asked = arguments.Items("images").Select((item, i) => Read(item, i)).Concat(ReadFile()).ToList();
         var chosen = asked.Where(request => filter.Takes(request.Image)).DistinctBy(request => $"{request.Image} {string.Join(' ', request.Platforms)}", StringComparer.Ordinal).ToList();
         RequireSome(chosen.Count, asked.Count, "images");
@@ -107,7 +140,7 @@ sealed class ArchiveRun
         ImageRequest Read(JToken item, int index) => item switch
         {
             JValue { Value: string text } => Of(text, platforms),
-            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms),
+            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms) with { ExpandsRelease = (string?)json["expand"] == "release" },
             _ => throw Invalid($"images[{index}] is neither a reference nor a dictionary with ref", "write it like quay.io/centos/centos:stream8"),
         };
 

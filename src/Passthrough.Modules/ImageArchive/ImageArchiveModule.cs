@@ -15,33 +15,41 @@ sealed class ImageArchiveModule : IAnsibleModule
     const string Loaded = "loaded";
     const string Inspected = "inspected";
     const string Verified = "verified";
+    const string Pruned = "pruned";
 
     public ArgumentSpec Spec { get; } = new()
     {
         ModuleName = "image_archive",
         Arguments =
         [
-            new("state") { Choices = [Saved, Loaded, Inspected, Verified], Required = true },
-            new("path", ArgumentType.Path) { Aliases = ["src", "dest"] },
+            new("state") { Choices = [Saved, Loaded, Inspected, Verified, Pruned], Required = true },
+            new("path", ArgumentType.List) { Elements = ArgumentType.Path, Aliases = ["src", "dest"] },
             new("images", ArgumentType.List)
             {
                 Elements = ArgumentType.Raw,
-                Options = [new("ref") { Required = true }, new("platforms", ArgumentType.List)],
+                Options = [new("ref") { Required = true }, new("platforms", ArgumentType.List), new("expand") { Choices = ["release"] }],
             },
             new("images_file", ArgumentType.Path),
             new("platforms", ArgumentType.List),
+            new("include_referrers", ArgumentType.Flag),
             new("on_partial") { Choices = ["refuse", "child"], Default = "refuse" },
             new("pull_from", ArgumentType.Dictionary),
+            new("part_size", ArgumentType.Bytes),
+            new("base", ArgumentType.List) { Elements = ArgumentType.Path },
             new("only", ArgumentType.List),
             new("exclude", ArgumentType.List),
             new("references", ArgumentType.Dictionary),
+            new("registry_map", ArgumentType.Dictionary),
+            new("allow_missing_parts", ArgumentType.Flag) { Default = false },
             new("namespace") { Default = MirrorNaming.DefaultNamespace },
             new("mirror_path_template") { Default = MirrorNaming.DefaultTemplate },
             new("concurrency", ArgumentType.Number) { Default = 4 },
+            new("bandwidth_limit", ArgumentType.Bytes),
             new("on_error") { Choices = ["stop", "continue"], Default = "stop" },
             new("verify") { Choices = [.. VerifiedState.Ways.Keys] },
             new("deep", ArgumentType.Flag) { Default = false },
             new("registries_conf", ArgumentType.Path),
+            new("remove", ArgumentType.Flag) { Default = false },
             new("record_path", ArgumentType.Path),
             new("progress_path", ArgumentType.Path),
             .. RegistryConnection.OptionalArguments,
@@ -52,6 +60,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("state", Saved, ["images", "images_file"], Any: true),
             new("state", Loaded, ["path", "registry_host"]),
             new("state", Inspected, ["path"]),
+            new("state", Pruned, ["path", "registry_host", "record_path"]),
             new("state", Verified, ["path", "registry_host"], Any: true),
             new("verify", "archive", ["path"]),
             new("verify", "registry", ["registry_host"]),
@@ -66,11 +75,16 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("images", [Saved, Verified]),
         ("images_file", [Saved, Verified]),
         ("platforms", [Saved]),
+        ("include_referrers", [Saved, Loaded]),
         ("pull_from", [Saved]),
+        ("part_size", [Saved]),
+        ("bandwidth_limit", [Saved, Loaded]),
+        ("base", [Saved]),
         ("references", [Loaded, Inspected, Verified]),
+        ("registry_map", [Loaded, Inspected, Verified]),
         ("verify", [Verified]),
         ("registries_conf", [Verified]),
-        ("record_path", [Loaded, Verified]),
+        ("record_path", [Loaded, Verified, Pruned]),
     ];
 
     public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
@@ -93,6 +107,7 @@ sealed class ImageArchiveModule : IAnsibleModule
                 Saved => SavedState.RunAsync(run, cancellation),
                 Loaded => LoadedState.RunAsync(run, cancellation),
                 Inspected => InspectedState.RunAsync(run, cancellation),
+                Pruned => PrunedState.RunAsync(run, cancellation),
                 _ => VerifiedState.RunAsync(run, cancellation),
             });
             run.WarnOfUnmatchedPatterns();

@@ -14,7 +14,7 @@ static class InspectedState
 
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
-        using var archive = run.OpenArchive();
+        using var archive = run.OpenArchive(cancellation);
         var chosen = run.Choose(archive);
         run.Context.Progress.Phase = "reading manifests";
         var contents = await ArchiveContents.ReadAsync(archive, chosen, cancellation);
@@ -26,6 +26,7 @@ static class InspectedState
         var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "complete", "incomplete", "damaged");
         counts["nameless"] = chosen.Count(image => image.Reference is null);
         counts["attachments"] = archive.Attachments.Length;
+        counts["dangling"] = archive.Dangling;
         counts["blobs"] = contents.Blobs.Count;
         counts["blobs_shared"] = shared.Count;
         var bytes = new JObject
@@ -38,6 +39,7 @@ static class InspectedState
         {
             ["archive"] = ResultParts.Archive(archive),
             ["images"] = new JArray(images),
+            ["left_out"] = ResultParts.LeftOut(archive),
             ["shared_blobs"] = new JArray(shared.Take(MostShared).Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, ["images"] = blob.Images })),
             ["counts"] = counts,
             ["bytes"] = bytes,
@@ -66,6 +68,8 @@ static class InspectedState
             ["platforms"] = ResultParts.Platforms(content.Platforms),
             ["bytes"] = content.Bytes,
         };
+        if (content.BytesLeftToBases > 0)
+            json["bytes_in_bases"] = content.BytesLeftToBases;
         if (!content.MissingManifests.IsEmpty)
             json["missing_platforms"] = new JArray(content.MissingManifests.Select(manifest => manifest.Platform?.ToString() ?? manifest.Digest.ToString()));
         if (!content.MissingBlobs.IsEmpty)

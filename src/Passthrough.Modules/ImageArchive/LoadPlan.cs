@@ -66,17 +66,22 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
     };
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
-    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation)
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation) => CopyAsync(run, target, Items, continueOnError, cancellation);
+
+    /// <summary>Copies other content of the archive.</summary>
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ImmutableArray<CopyItem> items, bool continueOnError, CancellationToken cancellation)
     {
         var options = new CopyOptions
         {
             Concurrency = run.Concurrency,
             ContinueOnError = continueOnError,
-            SourceName = run.Path,
+            Bandwidth = run.Limit,
+            SourceName = Contents.Archive.Path,
             SourceHas = Contents.Archive.Has,
             OtherHolders = blob => Contents.Archive.HoldersOf(blob.Digest).Select(Naming.Target),
+            TakesWhatIsThere = run.AllowsMissingParts && Contents.Archive.Files.Any(part => part.IsMissing),
             WhenIncomplete = Contents.Archive.WhenIncomplete ?? "make the archive again",
         };
-        return new ImageCopier(Contents.Archive, target, options, run.Context.Progress).CopyAsync(Items, cancellation);
+        return new ImageCopier(Contents.Archive, target, options, run.Context.Progress).CopyAsync(items, cancellation);
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
@@ -15,14 +16,19 @@ static class LoadedState
     {
         var context = run.Context;
         var connection = run.Connect();
-        using var archive = run.OpenArchive();
+        using var archive = run.OpenArchive(cancellation);
         var plan = await LoadPlan.MakeAsync(archive, run.Choose(archive), run.Naming(connection), cancellation);
         var record = run.RecordPath is null ? null : DeliveredImages.Of(connection.Endpoint.Authority, run.RecordPath);
         // What is wrong with its path is known before anything is sent, too.
         record?.With(plan.Delivered(_ => true)).Write(run.RecordPath!, checkMode: true);
 
         using var store = await connection.OpenStoreAsync(cancellation);
-        var report = await plan.CopyAsync(run, context.CheckMode ? new ReadOnlyTarget(store) : store, run.ContinueOnError, cancellation);
+        IImageTarget target = context.CheckMode ? new ReadOnlyTarget(store) : store;
+        var report = await plan.CopyAsync(run, target, run.ContinueOnError, cancellation);
+        var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault();
+        var attachments = run.LeavesReferrersOut || (failure is not null && !run.ContinueOnError)
+            ? new AttachmentReport([], IsChanged: false, Failure: null)
+            : await (await AttachmentPlan.MakeAsync(plan, cancellation)).CopyAsync(run, target, cancellation);
         foreach (var outcome in report.Outcomes.Where(IsChange))
             context.Actions.Add($"load {outcome.Item.Source} as {outcome.Item.Target}");
         var delivered = record?.With(plan.Delivered(i => IsChange(report.Outcomes[i]) || report.Outcomes[i].Status == CopyStatus.Present));
@@ -33,14 +39,16 @@ static class LoadedState
         return new ModuleResult
         {
             // What a failed image has left in the registry is a change, too.
-            Changed = report.Outcomes.Any(IsChange) || report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || recorded is { Changed: true },
-            Message = Summary(run, plan, report),
+            Changed = report.Outcomes.Any(IsChange) || report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || attachments.IsChanged || recorded is { Changed: true },
+            Message = Summary(run, plan, report, attachments),
             Diffs = DiffsOf(connection.Endpoint.Authority, report, recorded, record, delivered),
-            Failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault(),
+            Failure = failure ?? attachments.Failure,
             Data = new JObject
             {
                 ["archive"] = ResultParts.Archive(archive),
                 ["images"] = new JArray(report.Outcomes.Zip(plan.Contents.Images, Describe)),
+                ["left_out"] = ResultParts.LeftOut(archive),
+                ["referrers"] = new JArray(attachments.Attachments.Select(attachment => attachment.Describe(StatusOf(attachment.Outcome!)))),
                 ["counts"] = Counts(report),
                 ["bytes"] = new JObject
                 {
@@ -60,12 +68,17 @@ static class LoadedState
 
     static bool IsChange(CopyOutcome outcome) => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated;
 
-    static string Summary(ArchiveRun run, LoadPlan plan, CopyReport report)
+    static string Summary(ArchiveRun run, LoadPlan plan, CopyReport report, AttachmentReport attachments)
     {
         var what = $"{Wording.Images(plan.Items.Length)}, {Wording.Bytes(plan.Contents.UniqueBytes)}";
-        if (report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present))
+        if (attachments.Attachments.Count > 0)
+            what = $"{what} and {attachments.Attachments.Count.ToString(CultureInfo.InvariantCulture)} signatures or other referrers";
+        if (report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present) && !attachments.IsChanged)
             return $"{what}: all there, {Wording.Duration(run.Elapsed)}";
         var uploaded = report.Totals.BytesUploaded;
+        var waiting = report.Outcomes.Count(outcome => outcome.Status == CopyStatus.Incomplete);
+        if (waiting > 0)
+            what = $"{what}, {Wording.Images(waiting)} waiting for parts that are not there";
         var others = Math.Max(plan.Contents.UniqueBytes - uploaded, 0);
         return run.Context.CheckMode
             ? $"would load {what}: {Wording.Bytes(uploaded)} to upload, {Wording.Bytes(others)} already there or to be mounted"
@@ -98,12 +111,13 @@ static class LoadedState
         CopyStatus.Updated => "updated",
         CopyStatus.Present => "present",
         CopyStatus.Failed => "failed",
+        CopyStatus.Incomplete => "incomplete",
         _ => "skipped",
     };
 
     static JObject Counts(CopyReport report)
     {
-        var counts = ResultParts.Counts(report.Outcomes.Select(StatusOf), "loaded", "updated", "present", "failed", "skipped");
+        var counts = ResultParts.Counts(report.Outcomes.Select(StatusOf), "loaded", "updated", "present", "incomplete", "failed", "skipped");
         counts["manifests_pushed"] = report.Outcomes.Sum(outcome => outcome.Manifests);
         counts["blobs_uploaded"] = report.Totals.BlobsUploaded;
         counts["blobs_mounted"] = report.Totals.BlobsMounted;

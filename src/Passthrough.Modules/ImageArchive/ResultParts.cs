@@ -9,17 +9,36 @@ namespace Passthrough.Modules.ImageArchive;
 /// <summary>The members that results of several states have.</summary>
 static class ResultParts
 {
-    public static JObject Archive(IArchive archive) => Archive(archive.Path, archive.Format, archive.Size, archive.Id, sha256: null);
+    public static JObject Archive(IArchive archive) => Archive(archive.Path, archive.Format, archive.Size, archive.Id, new JArray(archive.Files.Select(Part)));
 
-    /// <param name="sha256">Of the file; null where it was not computed.</param>
-    public static JObject Archive(string path, string format, long size, string id, string? sha256) => new()
+    static JObject Part(ArchivePart part)
+    {
+        var json = Part(part.Name, part.Size, sha256: null);
+        if (part.IsMissing)
+            json["missing"] = true;
+        return json;
+    }
+
+    public static JObject Archive(string path, string format, long size, string id, JArray parts) => new()
     {
         ["path"] = path,
         ["format"] = format,
         ["size"] = size,
-        ["parts"] = new JArray(new JObject { ["name"] = Path.GetFileName(path), ["size"] = size, ["sha256"] = sha256 }),
+        ["parts"] = parts,
         ["id"] = id,
     };
+
+    /// <param name="sha256">Of the file; null where it was not computed.</param>
+    public static JObject Part(string name, long size, string? sha256) => new() { ["name"] = name, ["size"] = size, ["sha256"] = sha256 };
+
+    /// <summary>What an archive holds and does not deliver, with the reason.</summary>
+    public static JArray LeftOut(IArchive archive)
+    {
+        var skipped = new JArray();
+        foreach (var content in archive.Skipped)
+            skipped.Add(new JObject { ["name"] = content.Name, ["digest"] = content.Digest?.ToString(), ["reason"] = content.Reason });
+        return skipped;
+    }
 
     public static JArray Platforms(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 

@@ -14,9 +14,10 @@ static class SavedState
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
         var context = run.Context;
-        var requests = run.Requests();
+        var asked = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
-        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value };
+        var requests = await ReleasePayload.ExpandAsync(upstreams, asked, cancellation);
+        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)
@@ -39,13 +40,14 @@ static class SavedState
             Failure = report.Failed.Select(failure => Failure(failure.Request, failure.Error)).FirstOrDefault(),
             Data = new JObject
             {
-                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, report.Sha256),
+                ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, new JArray(report.Parts.Select(part => ResultParts.Part(part.Name, part.Size, part.Sha256)))),
                 ["images"] = new JArray(images),
                 ["counts"] = counts,
                 ["bytes"] = new JObject
                 {
                     ["logical"] = report.Plan.Images.Sum(image => BytesOf(image.Tree)),
                     ["unique"] = UniqueBytes(report),
+                    ["in_bases"] = report.Plan.LeftToBases.Sum(left => left.Blob.Size),
                     ["to_fetch"] = report.BytesToFetch,
                     ["fetched"] = report.BytesFetched,
                     ["reused"] = report.BytesReused,
@@ -59,6 +61,8 @@ static class SavedState
     static string Summary(ArchiveRun run, SaveReport report)
     {
         var what = $"{Wording.Images(report.Plan.Images.Length)}, {Wording.Bytes(UniqueBytes(report))}";
+        if (report.Plan.Bases.All.Count > 0)
+            what = $"{what} beside {Wording.Bytes(report.Plan.LeftToBases.Sum(left => left.Blob.Size))} that {string.Join(" and ", report.Plan.Bases.All.Select(archive => archive.Name))} {(report.Plan.Bases.All.Count == 1 ? "has" : "have")}";
         if (!report.Changed)
             return $"{what}: {run.Path} is up to date, {Wording.Duration(run.Elapsed)}";
         if (report.SidecarsOnly)
@@ -81,6 +85,8 @@ static class SavedState
             ["platforms"] = ResultParts.Platforms(image.Tree.IndexPlatforms),
             ["bytes"] = BytesOf(image.Tree),
         };
+        if (image.Request.WithReferrers)
+            json["referrers"] = new JArray(image.Attachments.Select(attachment => new JObject { ["subject"] = attachment.Subject.ToString(), ["digest"] = attachment.Tree.Root.Digest.ToString(), ["tag"] = attachment.Tag }));
         if (image.SourceDigest != digest)
         {
             json["source_digest"] = image.SourceDigest.ToString();

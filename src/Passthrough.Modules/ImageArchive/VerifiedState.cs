@@ -31,7 +31,7 @@ static class VerifiedState
 
     static async Task<ModuleResult> ProveAsync(ArchiveRun run, bool archive, bool registry, CancellationToken cancellation)
     {
-        using var opened = run.HasArchive ? run.OpenArchive() : null;
+        using var opened = run.HasArchive ? run.OpenArchive(cancellation) : null;
         var chosen = opened is null ? [] : run.Choose(opened);
         // What should be where is known, and without contradiction, before hours are spent on reading.
         var connection = registry ? run.Connect() : null;
@@ -50,7 +50,7 @@ static class VerifiedState
             fault = proof.Fault;
             data["damaged_blobs"] = new JArray(proof.Damaged.Select(damage => damage.Blob));
             data["bytes"] = new JObject { ["hashed"] = proof.BytesHashed };
-            said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {run.Path} is whole");
+            said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {opened!.Path} is whole");
         }
 
         if (connection is not null)

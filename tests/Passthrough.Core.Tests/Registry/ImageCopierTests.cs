@@ -107,6 +107,64 @@ public sealed class ImageCopierTests : IDisposable
         Assert.Equal(all.Distinct().Count(), all.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_killed_copy_left_in_any_repository_is_mounted_and_not_sent_again(bool tagProvesContent)
+    {
+        target.Traits = target.Traits with { TagProvesContent = tagProvesContent };
+        using var archive = Archive(Images);
+        foreach (var blob in Three.AllBlobs)
+            await target.PutBlobAsync(new Reference("r.local", "mirror/quay.io/c/three"), new Descriptor(MediaTypes.OciLayerGzip, blob.Digest, blob.Bytes.LongLength), mountFrom: null, _ => Task.FromResult<Stream>(new MemoryStream(blob.Bytes)), default);
+        target.ClearRequests();
+        var progress = new TransferProgress();
+
+        var report = await Copy(archive, progress: progress);
+
+        AssertDelivered(Images);
+        var left = Three.AllBlobs.Select(blob => blob.Digest).ToHashSet();
+        Assert.DoesNotContain(target.Requests, request => request.StartsWith("PUT blob", StringComparison.Ordinal) && left.Contains(Digest.Parse(request.Split('@')[1])));
+        Assert.Equal(Images.Values.SelectMany(image => image.AllBlobs).DistinctBy(blob => blob.Digest).Where(blob => !left.Contains(blob.Digest)).Sum(blob => blob.Bytes.LongLength), report.Totals.BytesUploaded);
+        Assert.Equal(progress.BytesTotal, progress.BytesDone);
+    }
+
+    [Fact]
+    public async Task A_first_copy_asks_at_most_once_for_each_blob_of_each_image()
+    {
+        using var archive = Archive(Images);
+
+        await Copy(archive);
+
+        var asked = target.Requests.Where(request => request.StartsWith("HEAD blob", StringComparison.Ordinal)).ToList();
+        Assert.Equal(asked.Distinct().Count(), asked.Count);
+    }
+
+    [Fact]
+    public async Task Repositories_that_no_interrupted_copy_can_have_begun_are_not_asked_for_what_others_bring()
+    {
+        var many = Enumerable.Range(0, 40).ToDictionary(i => $"quay.io/n/i{i:D2}:1", i => ImageBuilder.Image([Shared, ImageBuilder.Layer($"many{i}")]));
+        using var archive = Archive(many);
+
+        await Copy(archive);
+
+        Assert.InRange(target.Requests.Count(request => request.StartsWith("HEAD blob", StringComparison.Ordinal) && request.Contains(Shared.Digest.ToString(), StringComparison.Ordinal)), 1, 8);
+    }
+
+    [Fact]
+    public async Task A_second_tag_of_a_repository_is_not_sent_what_the_first_has_brought()
+    {
+        var newer = ImageBuilder.Image([Shared, ImageBuilder.Layer("newer")]);
+        Dictionary<string, BuiltImage> both = new() { ["quay.io/b/two:1"] = Two, ["quay.io/b/two:2"] = newer };
+        using var archive = Archive(both);
+        await Copy(archive, only: "quay.io/b/two:1");
+        target.ClearRequests();
+
+        await Copy(archive);
+
+        AssertDelivered(both);
+        Assert.DoesNotContain(target.Requests, request => request.StartsWith("PUT blob", StringComparison.Ordinal) && request.Contains(Shared.Digest.ToString(), StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_flipped_byte_fails_its_image_before_the_registry_has_all_bytes()
     {
@@ -334,8 +392,8 @@ public sealed class ImageCopierTests : IDisposable
         Assert.Equal((3, 3), (progress.ImagesDone, progress.ImagesTotal));
     }
 
-    Task<CopyReport> Copy(IArchive archive, int concurrency = 4, bool continueOnError = false, string? only = null, CancellationToken cancellation = default) =>
-        new ImageCopier(archive, target, new CopyOptions { Concurrency = concurrency, ContinueOnError = continueOnError, SourceHas = archive.Has, SourceName = archive.Path }, new TransferProgress())
+    Task<CopyReport> Copy(IArchive archive, int concurrency = 4, bool continueOnError = false, string? only = null, TransferProgress? progress = null, CancellationToken cancellation = default) =>
+        new ImageCopier(archive, target, new CopyOptions { Concurrency = concurrency, ContinueOnError = continueOnError, SourceHas = archive.Has, SourceName = archive.Path }, progress ?? new TransferProgress())
             .CopyAsync([.. Items(archive).Where(item => only is null || item.Source.ToString() == only)], cancellation);
 
     static List<CopyItem> Items(IArchive archive) =>

@@ -272,6 +272,44 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
         Assert.True(Changed(await stage.Run("loaded")));
     }
 
+    [Theory]
+    [InlineData("quay.io/team/app")]
+    [InlineData("quay.io/team/tool")]
+    [InlineData("docker.io/library/web")]
+    public async Task What_a_killed_load_left_in_one_repository_is_not_sent_again(string left)
+    {
+        await stage.Save();
+        Good(await stage.Run("loaded"));
+        // As after a kill before the first manifest, when all that had arrived had arrived for one image.
+        await stage.Mirror.Stop();
+        var repositories = Path.Combine(stage.Mirror.Storage, "docker", "registry", "v2", "repositories", "mirror");
+        foreach (var name in new[] { "quay.io/team/app", "quay.io/team/tool", "quay.io/team/payload", "docker.io/library/web" })
+            Directory.Delete(Path.Combine(repositories, name, name == left ? "_manifests" : ""), recursive: true);
+        await stage.Mirror.Restart();
+        var kept = Directory.GetDirectories(Path.Combine(repositories, left, "_layers", "sha256")).Select(folder => $"sha256:{Path.GetFileName(folder)}").ToList();
+        var mark = await stage.Mirror.Mark();
+
+        Assert.True(Changed(await stage.Run("loaded")));
+
+        var sent = (await stage.Mirror.Writes(mark)).Select(request => request.UploadedBlob).OfType<string>().ToList();
+        Assert.NotEmpty(sent);
+        Assert.Empty(sent.Intersect(kept));
+        Good(await stage.Run("verified"));
+    }
+
+    [Fact]
+    public async Task A_limit_of_the_line_changes_nothing_but_the_time()
+    {
+        Good(await stage.Run("saved", more: [("images", new JArray(All)), ("bandwidth_limit", "10M")]));
+        var archive = await File.ReadAllBytesAsync(stage.Archive);
+        File.Delete(stage.Archive);
+        await stage.Save();
+        Assert.Equal(await File.ReadAllBytesAsync(stage.Archive), archive);
+        Assert.True(Changed(await stage.Run("loaded", more: ("bandwidth_limit", "10M"))));
+        Good(await stage.Run("verified", more: ("deep", true)));
+        Bad(await stage.Run("loaded", more: ("bandwidth_limit", "1K")), "INVALID_ARGUMENT", "bandwidth_limit 1024 is less than 65536");
+    }
+
     [Fact]
     public async Task The_progress_file_says_where_it_ended()
     {

@@ -1,0 +1,155 @@
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary>Which signatures and other referrers of an archive go where: with each of the chosen images that they are about.</summary>
+sealed class AttachmentPlan
+{
+    readonly LoadPlan images;
+    readonly Dictionary<string, Attachment> all = new(StringComparer.Ordinal);
+
+    AttachmentPlan(LoadPlan images) => this.images = images;
+
+    public static async Task<AttachmentPlan> MakeAsync(LoadPlan images, CancellationToken cancellation)
+    {
+        var plan = new AttachmentPlan(images);
+        var archive = images.Contents.Archive;
+        if (archive.Attachments.IsEmpty)
+            return plan;
+        var users = await plan.FindUsersAsync(cancellation);
+        var listed = new List<Descriptor>();
+        foreach (var attachment in archive.Attachments)
+            listed.AddRange(await ExpandAsync(archive, attachment, cancellation));
+        // One may be about another that comes later in the list.
+        for (var before = -1; before != plan.all.Count;)
+        {
+            before = plan.all.Count;
+            foreach (var attachment in listed)
+                plan.Add(attachment, users);
+        }
+
+        return plan;
+    }
+
+    /// <summary>Copies them, and lists them where the registry does not do it.</summary>
+    /// <returns>What became of each, and whether anything changed.</returns>
+    public async Task<AttachmentReport> CopyAsync(ArchiveRun run, IImageTarget target, CancellationToken cancellation)
+    {
+        if (all.Count == 0)
+            return new AttachmentReport([], IsChanged: false, Failure: null);
+        List<Attachment> attachments = [.. all.Values];
+        var report = await images.CopyAsync(run, target, [.. attachments.Select(attachment => attachment.Item)], run.ContinueOnError, cancellation);
+        var lists = new Dictionary<string, List<Attachment>>(StringComparer.Ordinal);
+        for (var i = 0; i < attachments.Count; i++)
+        {
+            attachments[i].Outcome = report.Outcomes[i];
+            if (attachments[i].Tag is not null || report.Outcomes[i].Status is CopyStatus.Failed or CopyStatus.Skipped)
+                continue;
+            var subject = attachments[i].SubjectInTarget.ToString();
+            if (!lists.TryGetValue(subject, out var list))
+                lists[subject] = list = [];
+            list.Add(attachments[i]);
+        }
+
+        var isChanged = report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || report.Outcomes.Any(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);
+        foreach (var list in lists.Values)
+        {
+            var manifests = new List<RawManifest>();
+            foreach (var attachment in list)
+            {
+                if (await images.Contents.Archive.ReadManifestAsync(attachment.Item.Source.WithDigest(attachment.Item.Root.Digest), cancellation) is { } manifest)
+                    manifests.Add(manifest);
+            }
+
+            isChanged |= await Referrers.ListAsync(target, list[0].SubjectInTarget, manifests, cancellation);
+        }
+
+        var failure = report.Outcomes.Select(outcome => outcome.Error).FirstOrDefault(error => error is not null);
+        return new AttachmentReport(attachments, isChanged, failure is null ? null : new ModuleException(failure.Code, failure.Message, $"{failure.Hint ?? "look into the registry's log"}; include_referrers=false leaves signatures and the like out", failure) { HttpStatus = failure.HttpStatus, Image = failure.Image, Blob = failure.Blob });
+    }
+
+    // Which images have a manifest.
+    async Task<Dictionary<Digest, List<CopyItem>>> FindUsersAsync(CancellationToken cancellation)
+    {
+        var users = new Dictionary<Digest, List<CopyItem>>();
+        foreach (var item in images.Items)
+        {
+            try
+            {
+                var tree = await ManifestTree.ReadAsync(images.Contents.Archive, item.Source.WithDigest(item.Root.Digest), cancellation);
+                foreach (var manifest in tree.Manifests)
+                    Use(users, manifest.Raw.Digest, item);
+            }
+            catch (ModuleException)
+            {
+                // Its load says what is wrong with it.
+            }
+        }
+
+        return users;
+    }
+
+    static void Use(Dictionary<Digest, List<CopyItem>> users, Digest digest, CopyItem item)
+    {
+        if (!users.TryGetValue(digest, out var items))
+            users[digest] = items = [];
+        if (!items.Exists(known => known.Target.Name == item.Target.Name))
+            items.Add(item);
+    }
+
+    // The list of referrers that a tool keeps under a tag is not delivered as it is: the registry has its own.
+    static async Task<IReadOnlyList<Descriptor>> ExpandAsync(IArchive archive, Descriptor attachment, CancellationToken cancellation)
+    {
+        if (SubjectOf(attachment) is not { } subject || attachment.Annotation(Annotations.RefName) != Referrers.TagOf(subject))
+            return [attachment];
+        try
+        {
+            var tree = await ManifestTree.ReadAsync(archive, new Reference("archive", "list").WithDigest(attachment.Digest), cancellation);
+            return [.. tree.RootManifest.Manifests.Where(child => !tree.Missing.Contains(child)).Select(child => child with { Annotations = attachment.WithAnnotation(Annotations.RefName, null).Annotations })];
+        }
+        catch (ModuleException)
+        {
+            return [];
+        }
+    }
+
+    void Add(Descriptor attachment, Dictionary<Digest, List<CopyItem>> users)
+    {
+        if (SubjectOf(attachment) is not { } subject || !users.TryGetValue(subject, out var items))
+            return;
+        var tag = attachment.Annotation(Annotations.RefName);
+        foreach (var image in items.ToList())
+        {
+            var source = tag is null ? image.Source.WithDigest(attachment.Digest) : image.Source.WithTag(tag);
+            var target = tag is null ? images.Naming.Target(source) : image.Target.WithTag(tag);
+            all.TryAdd($"{subject} {target}", new Attachment(new CopyItem(source, attachment, target), image.Target.WithDigest(subject), tag));
+            Use(users, attachment.Digest, image);
+        }
+    }
+
+    static Digest? SubjectOf(Descriptor attachment) => Digest.TryParse(attachment.Annotation(Annotations.ContainerdManifestSubject), out var subject) ? subject : null;
+}
+
+/// <summary>One manifest that belongs to an image.</summary>
+/// <param name="Item">What is copied.</param>
+/// <param name="SubjectInTarget">What it is about, in the mirror.</param>
+/// <param name="Tag">Where cosign looks for it; null for a referrer.</param>
+sealed record Attachment(CopyItem Item, Reference SubjectInTarget, string? Tag)
+{
+    public CopyOutcome? Outcome { get; set; }
+
+    public JObject Describe(string status) => new()
+    {
+        ["subject"] = SubjectInTarget.ToString(),
+        ["digest"] = Item.Root.Digest.ToString(),
+        ["target"] = Item.Target.ToString(),
+        ["status"] = status,
+    };
+}
+
+/// <summary>What became of the manifests that belong to images.</summary>
+sealed record AttachmentReport(IReadOnlyList<Attachment> Attachments, bool IsChanged, ModuleException? Failure);
