@@ -83,7 +83,7 @@ sealed class JsonText(bool isIndented, bool isAscii)
             case double number:
                 WriteNumber(number);
                 break;
-            case long or int or BigInteger or decimal:
+            case long or BigInteger:
                 text.Append(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
                 break;
             default:

@@ -12,7 +12,7 @@ public sealed class JsonTests
     static readonly JToken Everything = new JObject
     {
         ["text"] = "a \"quoted\" \\ path/with\ttab, \r\n lines, \b\f\u0001\u001f, é, 日本, \ud83d\ude00 and \u0085\u2028\u2029\u007f",
-        ["numbers"] = new JArray(0, -1, long.MinValue, long.MaxValue, 1.5, 2.0, -0.0, 1e300, 1e-7, 123456789012345680.0, 0.1 + 0.2, 5e-324, double.MaxValue, 79228162514264337593543950335m, BigInteger.Pow(10, 30)),
+        ["numbers"] = new JArray(0, -1, long.MinValue, long.MaxValue, 1.5, 2.0, -0.0, 1e300, 1e-7, 123456789012345680.0, 0.1 + 0.2, 5e-324, double.MaxValue, BigInteger.Pow(10, 30)),
         ["words"] = new JArray(true, false, JValue.CreateNull()),
         ["no numbers"] = new JArray(double.NaN, double.PositiveInfinity, double.NegativeInfinity),
         ["empty"] = new JArray(new JObject(), new JArray(), ""),
