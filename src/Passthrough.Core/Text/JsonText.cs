@@ -83,7 +83,7 @@ sealed class JsonText(bool isIndented, bool isAscii)
             case double number:
                 WriteNumber(number);
                 break;
-            case long or BigInteger:
+            case int or long or BigInteger:
                 text.Append(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
                 break;
             default:
