@@ -11,6 +11,9 @@ namespace Passthrough.Integration.Tests;
 /// <summary>A registry product with TLS, empty, and the variables of the guide for it.</summary>
 sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable Server) : IAsyncDisposable
 {
+    /// <summary>Where it listens on 127.0.0.1.</summary>
+    public int Port => int.Parse(Name.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>What a user sets beside type and address.</summary>
     public required IReadOnlyDictionary<string, string> Variables { get; init; }
 
@@ -24,15 +27,20 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
     public bool TellsAccountsApart { get; init; } = true;
 
     /// <summary>Each by the name that the documentation has for it.</summary>
-    public static async Task<ProductStage> Open(string product, TestFolder folder)
+    /// <param name="product">The name.</param>
+    /// <param name="folder">Its files.</param>
+    /// <param name="host">The name that clients reach it under, where that is not 127.0.0.1 and its own port.</param>
+    /// <param name="port">The port of that name.</param>
+    public static async Task<ProductStage> Open(string product, TestFolder folder, string? host = null, int port = 443)
     {
         var pki = new Pki(folder["pki"]);
+        var address = host is null ? null : new Uri($"https://{host}:{port}/");
         switch (product)
         {
             case "mirror-registry":
             {
                 // Nothing but the password of the first user, whose name is found out.
-                var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki) });
+                var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki, host), PublicAddress = address });
                 return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
                     Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
@@ -43,7 +51,7 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
 
             case "mirror-registry (Go)":
             {
-                var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki) };
+                var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki, host), PublicAddress = address };
                 var server = await MirrorRegistryGoFake.Start(settings);
                 return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
@@ -56,7 +64,7 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
 
             case "Quay":
             {
-                var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki) });
+                var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki, host), PublicAddress = address });
                 return new ProductStage("quay", server.Name, pki, server)
                 {
                     Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
@@ -118,9 +126,9 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
         Pki.Dispose();
     }
 
-    static X509Certificate2 Certificate(Pki pki)
+    static X509Certificate2 Certificate(Pki pki, string? host)
     {
-        var (certificate, key) = pki.Issue("registry");
+        var (certificate, key) = pki.Issue("registry", [host ?? "localhost"]);
         return X509Certificate2.CreateFromPemFile(certificate, key);
     }
 
