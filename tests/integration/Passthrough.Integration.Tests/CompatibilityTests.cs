@@ -121,6 +121,60 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>, IDis
         Assert.DoesNotContain("is undefined", run.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Groups that other playbooks of the upstream project want; neither of ours is there.</summary>
+    [Fact]
+    public async Task An_old_inventory_without_our_groups_means_localhost_and_it_is_said()
+    {
+        var inventory = folder.Write("old-inventory", "[all]\nimage-mirror.example ansible_host=192.0.2.1\n[harbor]\nharbor.example ansible_host=192.0.2.2\n[secureMirrorSource]\nmirror-source.example ansible_host=192.0.2.3\n");
+
+        var run = (await Run(Setup, [.. Own("old")[2..], "-i", inventory])).MustSucceed();
+
+        Assert.Contains(": the setup is done on localhost. If that is not what you want, check -i", run.Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(folder["old", "apply-icsp-distribution.sh"]));
+    }
+
+    /// <summary>Setup on one host, validation on another, each with a folder of its own.</summary>
+    [Fact]
+    public async Task Two_hosts_have_what_each_needs()
+    {
+        var inventory = folder.Write("two/hosts", $"""
+            localhost ansible_connection=local
+            [registry]
+            bastion ansible_connection=local icsp_template_dir={folder["on-bastion"]}
+            [orchestration]
+            ops ansible_connection=local icsp_template_dir={folder["on-ops"]}
+
+            """);
+        File.Copy(await stage.Archive(), Path.Combine(folder.Folder("images"), "mirror_seq1_000000.tar"));
+        // Push runs on localhost, which has neither folder: it logs in as the variables say and leaves its record where they say.
+        string[] arguments = ["-i", inventory, "-e", Json.Compact(Variables()), "-e", $"source_mirror_path={folder["images"]}"];
+        (await Run(Setup, arguments)).MustSucceed();
+
+        Assert.Equal(Directory.GetFiles(folder["on-bastion"]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal), Directory.GetFiles(folder["on-ops"]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal));
+        foreach (var file in Directory.GetFiles(folder["on-ops"]))
+        {
+            Assert.Equal(File.ReadAllText(folder["on-bastion", Path.GetFileName(file)]), File.ReadAllText(file));
+            Assert.Equal(File.GetUnixFileMode(folder["on-bastion", Path.GetFileName(file)]), File.GetUnixFileMode(file));
+        }
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder["on-ops", "distribution-docker-config.json"]));
+        Assert.Equal(0, (await Run(Setup, arguments)).MustSucceed().Changed);
+        (await Run("push-tar-to-registry.yml", [.. arguments, "-e", $"icsp_template_dir={folder["on-ops"]}"])).MustSucceed();
+        var validated = (await Run("validate-passthrough-mode.yml", arguments)).MustSucceed();
+        Assert.True(validated.Recap["ops"].Ok > 0);
+        Assert.False(validated.Recap.ContainsKey("bastion"));
+
+        var predicted = (await Run("undo-registry-passthrough.yml", [.. arguments, "--check"])).MustSucceed();
+        var undone = (await Run("undo-registry-passthrough.yml", arguments)).MustSucceed();
+        Assert.Equal(predicted.Changed, undone.Changed);
+        Assert.Empty(Directory.GetFiles(folder["on-bastion"]));
+        Assert.Collection(
+            Directory.GetFiles(folder["on-ops"]).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal),
+            file => Assert.Equal("delivered-distribution.json", file),
+            file => Assert.StartsWith("validation-report-", file, StringComparison.Ordinal));
+        Assert.Equal(0, (await Run("undo-registry-passthrough.yml", arguments)).MustSucceed().Changed);
+    }
+
     [Fact]
     public async Task Tags_do_their_part_and_no_more()
     {
@@ -232,7 +286,12 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>, IDis
         {
             ["registries"] = new JArray(new JObject
             {
-                ["username"] = Stage.UserName, ["password"] = Stage.Password, ["server"] = "127.0.0.1", ["port"] = stage.Mirror.Port, ["path"] = "ocp4", ["registry_type"] = "distribution",
+                ["username"] = Stage.UserName,
+                ["password"] = Stage.Password,
+                ["server"] = "127.0.0.1",
+                ["port"] = stage.Mirror.Port,
+                ["path"] = "ocp4",
+                ["registry_type"] = "distribution",
             }),
             ["target_registry_auth_path"] = folder["docker"],
             ["target_registry_auth_path_user"] = "root",
@@ -300,13 +359,15 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>, IDis
     Task<AnsibleRun> Run(string playbook, string[] arguments, Dictionary<string, string?>? environment = null) =>
         stage.Ansible().Playbook(playbook, [.. arguments, "-e", "passthrough_become=false"], new CommandSettings { WorkingDirectory = Checkout.Playbooks, Environment = environment ?? [] });
 
-    string[] Own(string output) =>
-    [
-        "-i", "inventory", "-e",
-        Json.Compact(new JObject
-        {
-            ["registry_type"] = "distribution", ["registry_local_uri"] = "127.0.0.1", ["registry_local_port"] = $"{stage.Mirror.Port}", ["registry_ca_path"] = stage.Mirror.CaFile,
-            ["registry_username"] = Stage.UserName, ["registry_password"] = Stage.Password, ["icsp_template_dir"] = folder[output],
-        }),
-    ];
+    string[] Own(string output) => ["-i", "inventory", "-e", Json.Compact(Variables()), "-e", $"icsp_template_dir={folder[output]}"];
+
+    JObject Variables() => new()
+    {
+        ["registry_type"] = "distribution",
+        ["registry_local_uri"] = "127.0.0.1",
+        ["registry_local_port"] = $"{stage.Mirror.Port}",
+        ["registry_ca_path"] = stage.Mirror.CaFile,
+        ["registry_username"] = Stage.UserName,
+        ["registry_password"] = Stage.Password,
+    };
 }

@@ -21,6 +21,7 @@ public sealed class GuideTests(Stage stage) : IClassFixture<Stage>, IDisposable
 
     [Theory]
     [InlineData("mirror-registry")]
+    [InlineData("mirror-registry (Go)")]
     [InlineData("Harbor")]
     [InlineData("Quay")]
     [InlineData("Artifactory")]
@@ -39,7 +40,7 @@ public sealed class GuideTests(Stage stage) : IClassFixture<Stage>, IDisposable
             tar -xf {Assert.Single(Directory.GetFiles(Checkout.PathOf("artifacts", "dist"), "*.tar.gz"))} -C /root/ocp4-disconnected-helper --strip-components=1
             cp {cluster.KubeConfig(folder["kubeconfig"])} /root/.kube/config
             # Where the installer of mirror-registry leaves it; of other registries, where podman looks.
-            ca={(product == "mirror-registry" ? "/root/quay-install/quay-rootCA/rootCA.pem" : $"/etc/containers/certs.d/{Registry}:8443/ca.crt")}
+            ca={product switch { "mirror-registry" => "/root/quay-install/quay-rootCA/rootCA.pem", "mirror-registry (Go)" => "/var/lib/quay/ssl.cert", _ => $"/etc/containers/certs.d/{Registry}:8443/ca.crt" }}
             mkdir -p "$(dirname "$ca")"
             cp {registry.Pki.CaFile} "$ca"
             cp {await Archive()} /opt/images/mirror_seq1_000000.tar

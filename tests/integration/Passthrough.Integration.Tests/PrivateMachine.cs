@@ -4,7 +4,7 @@ using Passthrough.Testing.Processes;
 namespace Passthrough.Integration.Tests;
 
 /// <summary>
-/// A bash on this machine with a network of its own and with /root, /opt and /etc of its own: what is written there is gone with it. Servers of the test
+/// A bash on this machine with a network of its own and with /root, /opt, /etc and /var of its own: what is written there is gone with it. Servers of the test
 /// are reached under the names and ports of the guide. Needs root.
 /// </summary>
 sealed class PrivateMachine : IAsyncDisposable
@@ -35,7 +35,7 @@ sealed class PrivateMachine : IAsyncDisposable
             set -eu
             own={{Command.Quote(folder.Folder("own"))}}
             mount -t tmpfs tmpfs "$own"
-            for top in root opt etc; do
+            for top in root opt etc var; do
               mkdir "$own/$top" "$own/$top.work"
               mount -t overlay overlay -o "lowerdir=/$top,upperdir=$own/$top,workdir=$own/$top.work" "/$top"
             done
@@ -48,7 +48,7 @@ sealed class PrivateMachine : IAsyncDisposable
         // The end of bash is the end of the relays: they die with their namespace.
         return Command.Run(
             ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", folder.Write("begin", begin)],
-            new CommandSettings { Environment = environment, Timeout = TimeSpan.FromMinutes(8) });
+            new CommandSettings { Environment = environment, Timeout = TimeSpan.FromMinutes(5) });
     }
 
     public async ValueTask DisposeAsync()

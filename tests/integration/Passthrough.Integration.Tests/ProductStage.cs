@@ -38,82 +38,82 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
         switch (product)
         {
             case "mirror-registry":
-            {
-                // Nothing but the password of the first user, whose name is found out.
-                var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki, host), PublicAddress = address });
-                return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
-                    Manager = (server.Settings.User, server.Settings.Password),
-                    Writes = () => WritesOf(server),
-                };
-            }
+                    // Nothing but the password of the first user, whose name is found out.
+                    var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki, host), PublicAddress = address });
+                    return new ProductStage("mirror-registry", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
+                        Manager = (server.Settings.User, server.Settings.Password),
+                        Writes = () => WritesOf(server),
+                    };
+                }
 
             case "mirror-registry (Go)":
-            {
-                var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki, host), PublicAddress = address };
-                var server = await MirrorRegistryGoFake.Start(settings);
-                return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = settings.Password },
-                    Manager = (settings.User, settings.Password),
-                    Writes = () => WritesOf(server),
-                    TellsAccountsApart = false,
-                };
-            }
+                    var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki, host), PublicAddress = address };
+                    var server = await MirrorRegistryGoFake.Start(settings);
+                    return new ProductStage("mirror-registry", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["mirror_registry_password"] = settings.Password },
+                        Manager = (settings.User, settings.Password),
+                        Writes = () => WritesOf(server),
+                        TellsAccountsApart = false,
+                    };
+                }
 
             case "Quay":
-            {
-                var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki, host), PublicAddress = address });
-                return new ProductStage("quay", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
-                    Manager = (server.Settings.User, server.Settings.Password),
-                    Writes = () => WritesOf(server),
-                };
-            }
+                    var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki, host), PublicAddress = address });
+                    return new ProductStage("quay", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
+                        Manager = (server.Settings.User, server.Settings.Password),
+                        Writes = () => WritesOf(server),
+                    };
+                }
 
             case "Harbor":
-            {
-                var settings = new HarborSettings { Pki = pki, AdminPassword = "H4rbor/+p&ss" };
-                var server = await HarborServer.Start(settings);
-                return new ProductStage("harbor", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["harbor_admin_user"] = "admin", ["harbor_admin_password"] = settings.AdminPassword },
-                    Manager = ("admin", settings.AdminPassword),
-                    Writes = () => WritesOf(server.Requests),
-                };
-            }
+                    var settings = new HarborSettings { Pki = pki, AdminPassword = "H4rbor/+p&ss" };
+                    var server = await HarborServer.Start(settings);
+                    return new ProductStage("harbor", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["harbor_admin_user"] = "admin", ["harbor_admin_password"] = settings.AdminPassword },
+                        Manager = ("admin", settings.AdminPassword),
+                        Writes = () => WritesOf(server.Requests),
+                    };
+                }
 
             case "Artifactory":
-            {
-                var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
-                var token = server.MintToken();
-                return new ProductStage("jfrog", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["jfrog_admin_token"] = token },
-                    Manager = ("admin", token),
-                    Writes = () => WritesOf(server.Web.Requests),
-                };
-            }
+                    var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
+                    var token = server.MintToken();
+                    return new ProductStage("jfrog", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["jfrog_admin_token"] = token },
+                        Manager = ("admin", token),
+                        Writes = () => WritesOf(server.Web.Requests),
+                    };
+                }
 
             case "distribution":
-            {
-                var server = await DockerRegistry.Start(folder["registry"], new() { Pki = pki, Accounts = new Dictionary<string, string> { ["pusher"] = "d1stribution/+s3cret", ["puller"] = "d1stribution-pull" } });
-                return new ProductStage("distribution", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string>
+                    var server = await DockerRegistry.Start(folder["registry"], new() { Pki = pki, Accounts = new Dictionary<string, string> { ["pusher"] = "d1stribution/+s3cret", ["puller"] = "d1stribution-pull" } });
+                    return new ProductStage("distribution", server.Name, pki, server)
                     {
-                        ["registry_username"] = "pusher",
-                        ["registry_password"] = "d1stribution/+s3cret",
-                        ["registry_pull_username"] = "puller",
-                        ["registry_pull_password"] = "d1stribution-pull",
-                    },
-                    Manager = ("pusher", "d1stribution/+s3cret"),
-                    Writes = async () => [.. (await server.Writes()).Select(request => request.ToString())],
-                    TellsAccountsApart = false,
-                };
-            }
+                        Variables = new Dictionary<string, string>
+                        {
+                            ["registry_username"] = "pusher",
+                            ["registry_password"] = "d1stribution/+s3cret",
+                            ["registry_pull_username"] = "puller",
+                            ["registry_pull_password"] = "d1stribution-pull",
+                        },
+                        Manager = ("pusher", "d1stribution/+s3cret"),
+                        Writes = async () => [.. (await server.Writes()).Select(request => request.ToString())],
+                        TellsAccountsApart = false,
+                    };
+                }
 
             default:
                 throw new ArgumentException($"there is no product {product}", nameof(product));
