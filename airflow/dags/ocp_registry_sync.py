@@ -65,9 +65,6 @@ PREFLIGHT = """
 command -v ansible-playbook >/dev/null || stop "ansible-playbook is not on PATH: install ansible-core 2.14 or newer"
 [ -d "$pack/playbooks" ] || stop "there is no pack in $pack: unpack it there, or set the Airflow variable ocp_registry_sync_path"
 [ -r "$vars" ] || stop "$vars cannot be read: copy extra_vars/passthrough-example.yml there and set your registry, or set the Airflow variable ocp_registry_sync_vars"
-for module in registry_auth mirror_repo image_archive icsp_render; do
-  [ -x "$pack/modules/$module" ] || stop "$pack/modules/$module is not there: unpack the tarball of make dist, or run make modules"
-done
 {% if params.enable_passthrough %}
 command -v oc >/dev/null || command -v kubectl >/dev/null ||
   echo "neither oc nor kubectl is on PATH of this host: apply_icsp_policy needs one of them on the orchestration host"

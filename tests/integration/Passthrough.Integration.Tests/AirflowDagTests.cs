@@ -167,8 +167,6 @@ public sealed class AirflowDagTests(Stage stage) : IClassFixture<Stage>, IDispos
         Directory.CreateDirectory($"{Pack}/playbooks");
         Directory.CreateDirectory($"{Pack}/extra_vars");
         File.WriteAllText($"{Pack}/extra_vars/passthrough-vars.yml", text);
-        foreach (var module in new[] { "registry_auth", "mirror_repo", "image_archive", "icsp_render" })
-            Program($"{Pack}/modules/{module}", "");
     }
 
     /// <summary>One run with an ansible-playbook that only notes its arguments.</summary>

@@ -48,6 +48,15 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>, IDis
         Assert.All(names.Split(' '), name => Assert.Matches($@"\b{name}\b", text));
     }
 
+    /// <summary>What registry_credentials.method is, by type.</summary>
+    [Theory]
+    [InlineData("mirror-registry", "mirror_registry")]
+    [InlineData("harbor", "harbor_robot")]
+    [InlineData("quay", "quay_robot")]
+    [InlineData("jfrog", "jfrog_token")]
+    public void Methods_are_called_as_before(string type, string method) =>
+        Assert.Matches($@"(?m)^  {type}:\n    title: .*\n    method: {method}$", File.ReadAllText(Path.Combine(Checkout.Playbooks, "vars", "passthrough-defaults.yml")));
+
     [Fact]
     public void Task_files_are_there()
     {
