@@ -167,6 +167,10 @@ public sealed class CompatibilityTests(Stage stage) : IClassFixture<Stage>, IDis
         }
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder["on-ops", "distribution-docker-config.json"]));
+        // Whatever tag made them.
+        File.Delete(folder["on-ops", "apply-icsp-distribution.sh"]);
+        (await Run(Setup, [.. arguments, "--tags", "icsp"])).MustSucceed();
+        Assert.True(File.Exists(folder["on-ops", "apply-icsp-distribution.sh"]));
         Assert.Equal(0, (await Run(Setup, arguments)).MustSucceed().Changed);
         (await Run("push-tar-to-registry.yml", [.. arguments, "-e", $"icsp_template_dir={folder["on-ops"]}"])).MustSucceed();
         var validated = (await Run("validate-passthrough-mode.yml", arguments)).MustSucceed();
