@@ -19,7 +19,7 @@ public sealed class GuideTests(Stage stage) : IClassFixture<Stage>, IDisposable
 
     public void Dispose() => folder.Dispose();
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("mirror-registry")]
     [InlineData("mirror-registry (Go)")]
     [InlineData("Harbor")]
@@ -27,6 +27,7 @@ public sealed class GuideTests(Stage stage) : IClassFixture<Stage>, IDisposable
     [InlineData("Artifactory")]
     public async Task Every_command_of_the_page(string product)
     {
+        Skip.IfNot(System.Environment.IsPrivilegedProcess, "only root can make a private machine");
         await using var registry = await ProductStage.Open(product, folder, Registry, 8443);
         await using var cluster = await FakeCluster.Start(new FakeClusterSettings { Pools = new Dictionary<string, int> { ["master"] = 1, ["worker"] = 1 } });
         await using var machine = new PrivateMachine(folder) { Names = { Registry } };
