@@ -20,13 +20,16 @@ public sealed class JsonUseTests
         var metadata = file.GetMetadataReader();
         var holes = Enumerable.Range(1, metadata.GetTableRowCount(TableIndex.MethodSpec))
             .Select(row => metadata.GetMethodSpecification(MetadataTokens.MethodSpecificationHandle(row)))
-            .Where(specification => specification.Method.Kind == HandleKind.MemberReference && metadata.GetString(metadata.GetMemberReference((MemberReferenceHandle)specification.Method).Name) is "AppendFormatted" or "Join" or "Concat")
+            .Where(specification => specification.Method.Kind == HandleKind.MemberReference && MakesText(metadata, metadata.GetMemberReference((MemberReferenceHandle)specification.Method)))
             .SelectMany(specification => specification.DecodeSignature(new TypeNames(), null))
             .ToList();
 
         Assert.Contains("String", holes);
         Assert.Empty(holes.Intersect([nameof(JToken), nameof(JObject), nameof(JArray), nameof(JContainer), nameof(JProperty)]));
     }
+
+    static bool MakesText(MetadataReader metadata, MemberReference method) => metadata.GetString(method.Name) is "AppendFormatted"
+        || (metadata.GetString(method.Name) is "Join" && method.Parent.Kind == HandleKind.TypeReference && metadata.GetString(metadata.GetTypeReference((TypeReferenceHandle)method.Parent).Name) == nameof(String));
 
     /// <summary>A type as its own name; what it is made of does not matter here.</summary>
     sealed class TypeNames : ISignatureTypeProvider<string, object?>

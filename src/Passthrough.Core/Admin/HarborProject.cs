@@ -137,7 +137,7 @@ sealed class HarborProject(HarborApi api)
         if (state.Rules.FirstOrDefault(IsForAll) is not { } off)
             return WriteAsync(HttpMethod.Post, $"{Path(state.Name)}/immutabletagrules", rule, $"make tags of project {state.Name} immutable", cancellation);
         rule["id"] = off["id"];
-        return WriteAsync(HttpMethod.Put, $"{Path(state.Name)}/immutabletagrules/{off["id"]}", rule, $"make tags of project {state.Name} immutable", cancellation);
+        return WriteAsync(HttpMethod.Put, $"{Path(state.Name)}/immutabletagrules/{(string?)off["id"]}", rule, $"make tags of project {state.Name} immutable", cancellation);
 
         static JObject Selector(string decoration) => new() { ["kind"] = "doublestar", ["decoration"] = decoration, ["pattern"] = "**" };
     }
@@ -145,14 +145,14 @@ sealed class HarborProject(HarborApi api)
     async Task RemoveRulesAsync(HarborProjectState state, IEnumerable<JObject> rules, CancellationToken cancellation)
     {
         foreach (var rule in rules)
-            HarborApi.EnsureNoConflict(await api.SendAsync(HttpMethod.Delete, $"{Path(state.Name)}/immutabletagrules/{rule["id"]}", $"remove an immutability rule of project {state.Name}", cancellation), HttpStatusCode.NotFound);
+            HarborApi.EnsureNoConflict(await api.SendAsync(HttpMethod.Delete, $"{Path(state.Name)}/immutabletagrules/{(string?)rule["id"]}", $"remove an immutability rule of project {state.Name}", cancellation), HttpStatusCode.NotFound);
     }
 
     Task StopRetentionAsync(string name, JObject policy, CancellationToken cancellation)
     {
         var stopped = (JObject)policy.DeepClone();
         stopped["trigger"]!["settings"]!["cron"] = "";
-        return WriteAsync(HttpMethod.Put, $"retentions/{policy["id"]}", stopped, $"stop the retention policy of project {name}", cancellation);
+        return WriteAsync(HttpMethod.Put, $"retentions/{(string?)policy["id"]}", stopped, $"stop the retention policy of project {name}", cancellation);
     }
 
     public IReadOnlyList<PlannedChange> PlanRemoval(NamespaceState state, bool force) =>

@@ -113,7 +113,7 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
     /// <param name="own">Empty lets the server make one.</param>
     async Task<string> SetSecretAsync(AccountWish wish, JObject robot, string own, CancellationToken cancellation)
     {
-        var answer = await WriteAsync(HttpMethod.Patch, $"robots/{robot["id"]}", new JObject { ["secret"] = own }, $"give robot account {wish.Name} a new secret", cancellation);
+        var answer = await WriteAsync(HttpMethod.Patch, $"robots/{(string?)robot["id"]}", new JObject { ["secret"] = own }, $"give robot account {wish.Name} a new secret", cancellation);
         var secret = own.Length > 0 ? answer.EnsureSuccess() is not null ? own : "" : HarborApi.Text(answer.Object()["secret"]);
         connection.Hide(secret);
         return secret.Length > 0 ? secret : throw answer.NotExpected("a secret");

@@ -115,7 +115,7 @@ public sealed class DeliveredImages
             if (Json.Parse(content) is not JObject json || json["images"] is not JArray images || json["registry"] is not JValue { Value: string registry })
                 throw Invalid(path, "it is no record of delivered images", null);
             if (json["format"] is not JValue { Value: (long)FormatVersion })
-                throw Invalid(path, $"its format is {json["format"] ?? "not said"}, this program knows {FormatVersion}", null);
+                throw Invalid(path, $"its format is {(json["format"] is { } format ? Json.Compact(format) : "not said")}, this program knows {FormatVersion}", null);
             return new DeliveredImages(registry, images.Select((image, i) => ReadImage(image) ?? throw Invalid(path, $"images[{i}] is not whole", null)));
         }
         catch (JsonException e)

@@ -49,7 +49,7 @@ public sealed class LocalServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        var certificate = given ?? (pki?.Issue(name) is { } files ? X509Certificate2.CreateFromPemFile(files.Certificate, files.Key) : null);
+        var certificate = given ?? (pki?.Issue(name, "registry.disconnected.local") is { } files ? X509Certificate2.CreateFromPemFile(files.Certificate, files.Key) : null);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

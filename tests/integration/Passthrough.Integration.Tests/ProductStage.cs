@@ -11,6 +11,9 @@ namespace Passthrough.Integration.Tests;
 /// <summary>A registry product with TLS, empty, and the variables of the guide for it.</summary>
 sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable Server) : IAsyncDisposable
 {
+    /// <summary>Where it listens on 127.0.0.1.</summary>
+    public int Port => int.Parse(Name.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>What a user sets beside type and address.</summary>
     public required IReadOnlyDictionary<string, string> Variables { get; init; }
 
@@ -24,88 +27,93 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
     public bool TellsAccountsApart { get; init; } = true;
 
     /// <summary>Each by the name that the documentation has for it.</summary>
-    public static async Task<ProductStage> Open(string product, TestFolder folder)
+    /// <param name="product">The name.</param>
+    /// <param name="folder">Its files.</param>
+    /// <param name="host">The name that clients reach it under, where that is not 127.0.0.1 and its own port.</param>
+    /// <param name="port">The port of that name.</param>
+    public static async Task<ProductStage> Open(string product, TestFolder folder, string? host = null, int port = 443)
     {
         var pki = new Pki(folder["pki"]);
+        var address = host is null ? null : new Uri($"https://{host}:{port}/");
         switch (product)
         {
             case "mirror-registry":
-            {
-                // Nothing but the password of the first user, whose name is found out.
-                var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki) });
-                return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
-                    Manager = (server.Settings.User, server.Settings.Password),
-                    Writes = () => WritesOf(server),
-                };
-            }
+                    // Nothing but the password of the first user, whose name is found out.
+                    var server = await QuayFake.Start(new QuaySettings { Certificate = Certificate(pki, host), PublicAddress = address });
+                    return new ProductStage("mirror-registry", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["mirror_registry_password"] = server.Settings.Password },
+                        Manager = (server.Settings.User, server.Settings.Password),
+                        Writes = () => WritesOf(server),
+                    };
+                }
 
             case "mirror-registry (Go)":
-            {
-                var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki) };
-                var server = await MirrorRegistryGoFake.Start(settings);
-                return new ProductStage("mirror-registry", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["mirror_registry_password"] = settings.Password },
-                    Manager = (settings.User, settings.Password),
-                    Writes = () => WritesOf(server),
-                    TellsAccountsApart = false,
-                };
-            }
+                    var settings = new MirrorRegistryGoSettings { Certificate = Certificate(pki, host), PublicAddress = address };
+                    var server = await MirrorRegistryGoFake.Start(settings);
+                    return new ProductStage("mirror-registry", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["mirror_registry_password"] = settings.Password },
+                        Manager = (settings.User, settings.Password),
+                        Writes = () => WritesOf(server),
+                        TellsAccountsApart = false,
+                    };
+                }
 
             case "Quay":
-            {
-                var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki) });
-                return new ProductStage("quay", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
-                    Manager = (server.Settings.User, server.Settings.Password),
-                    Writes = () => WritesOf(server),
-                };
-            }
+                    var server = await QuayFake.Start(new QuaySettings { User = "quayadmin", Password = "Quay-Password-1", UserCreation = false, CreateNamespaceOnPush = false, Certificate = Certificate(pki, host), PublicAddress = address });
+                    return new ProductStage("quay", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["registry_username"] = server.Settings.User, ["registry_password"] = server.Settings.Password },
+                        Manager = (server.Settings.User, server.Settings.Password),
+                        Writes = () => WritesOf(server),
+                    };
+                }
 
             case "Harbor":
-            {
-                var settings = new HarborSettings { Pki = pki, AdminPassword = "H4rbor/+p&ss" };
-                var server = await HarborServer.Start(settings);
-                return new ProductStage("harbor", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["harbor_admin_user"] = "admin", ["harbor_admin_password"] = settings.AdminPassword },
-                    Manager = ("admin", settings.AdminPassword),
-                    Writes = () => WritesOf(server.Requests),
-                };
-            }
+                    var settings = new HarborSettings { Pki = pki, AdminPassword = "H4rbor/+p&ss" };
+                    var server = await HarborServer.Start(settings);
+                    return new ProductStage("harbor", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["harbor_admin_user"] = "admin", ["harbor_admin_password"] = settings.AdminPassword },
+                        Manager = ("admin", settings.AdminPassword),
+                        Writes = () => WritesOf(server.Requests),
+                    };
+                }
 
             case "Artifactory":
-            {
-                var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
-                var token = server.MintToken();
-                return new ProductStage("jfrog", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string> { ["jfrog_admin_token"] = token },
-                    Manager = ("admin", token),
-                    Writes = () => WritesOf(server.Web.Requests),
-                };
-            }
+                    var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
+                    var token = server.MintToken();
+                    return new ProductStage("jfrog", server.Name, pki, server)
+                    {
+                        Variables = new Dictionary<string, string> { ["jfrog_admin_token"] = token },
+                        Manager = ("admin", token),
+                        Writes = () => WritesOf(server.Web.Requests),
+                    };
+                }
 
             case "distribution":
-            {
-                var server = await DockerRegistry.Start(folder["registry"], new() { Pki = pki, Accounts = new Dictionary<string, string> { ["pusher"] = "d1stribution/+s3cret", ["puller"] = "d1stribution-pull" } });
-                return new ProductStage("distribution", server.Name, pki, server)
                 {
-                    Variables = new Dictionary<string, string>
+                    var server = await DockerRegistry.Start(folder["registry"], new() { Pki = pki, Accounts = new Dictionary<string, string> { ["pusher"] = "d1stribution/+s3cret", ["puller"] = "d1stribution-pull" } });
+                    return new ProductStage("distribution", server.Name, pki, server)
                     {
-                        ["registry_username"] = "pusher",
-                        ["registry_password"] = "d1stribution/+s3cret",
-                        ["registry_pull_username"] = "puller",
-                        ["registry_pull_password"] = "d1stribution-pull",
-                    },
-                    Manager = ("pusher", "d1stribution/+s3cret"),
-                    Writes = async () => [.. (await server.Writes()).Select(request => request.ToString())],
-                    TellsAccountsApart = false,
-                };
-            }
+                        Variables = new Dictionary<string, string>
+                        {
+                            ["registry_username"] = "pusher",
+                            ["registry_password"] = "d1stribution/+s3cret",
+                            ["registry_pull_username"] = "puller",
+                            ["registry_pull_password"] = "d1stribution-pull",
+                        },
+                        Manager = ("pusher", "d1stribution/+s3cret"),
+                        Writes = async () => [.. (await server.Writes()).Select(request => request.ToString())],
+                        TellsAccountsApart = false,
+                    };
+                }
 
             default:
                 throw new ArgumentException($"there is no product {product}", nameof(product));
@@ -118,9 +126,9 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
         Pki.Dispose();
     }
 
-    static X509Certificate2 Certificate(Pki pki)
+    static X509Certificate2 Certificate(Pki pki, string? host)
     {
-        var (certificate, key) = pki.Issue("registry");
+        var (certificate, key) = pki.Issue("registry", [host ?? "localhost"]);
         return X509Certificate2.CreateFromPemFile(certificate, key);
     }
 

@@ -61,6 +61,11 @@ public sealed class SetupOnProductsTests : IDisposable
             secrets.AddSecret(entry[0], entry[1]);
         }
 
+        // What scripts of others read.
+        var account = Json.TryParseObject(File.ReadAllText(Path.Combine(output, $"{stage.Type}-auth-config.json")))!;
+        string[] own = stage.Type switch { "harbor" => ["project", "robot_name"], "quay" => ["organization"], "mirror-registry" => ["token", "auth_required"], "jfrog" => ["token"], _ => [] };
+        Assert.All(["registry_type", "registry_url", "auth_method", "username", "password", "created_at", .. own], key => Assert.True(account.ContainsKey(key), key));
+
         var stamps = Directory.GetFiles(output).Order().Select(File.GetLastWriteTimeUtc).ToList();
         var writes = await Lasting(stage);
         var second = (await Run("--diff")).MustSucceed();

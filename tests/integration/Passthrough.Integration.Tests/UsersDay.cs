@@ -18,7 +18,6 @@ sealed class UsersDay
     readonly Stage stage;
     readonly AnsibleRunner ansible;
     readonly string folder;
-    readonly string variables;
     AnsibleRun? last;
 
     public UsersDay(Stage stage, string name)
@@ -27,7 +26,7 @@ sealed class UsersDay
         folder = stage.Folder.Folder(name);
         Secrets.AddSecret(Stage.UserName, Stage.Password);
         ansible = stage.Ansible(Secrets);
-        variables = stage.Folder.Write($"{name}-vars.json", Json.Indented(JObject.FromObject(new Dictionary<string, object?>
+        Variables = stage.Folder.Write($"{name}-vars.json", Json.Indented(JObject.FromObject(new Dictionary<string, object?>
         {
             ["registry_type"] = "distribution",
             ["registry_local_uri"] = "127.0.0.1",
@@ -43,6 +42,9 @@ sealed class UsersDay
 
     public SecretCollector Secrets { get; } = new();
 
+    /// <summary>The path of the file that is given with <c>-e @</c>.</summary>
+    public string Variables { get; }
+
     public string Output => Path.Combine(folder, "icsp");
 
     public string WorkingDirectory { get; init; } = Checkout.Playbooks;
@@ -51,7 +53,7 @@ sealed class UsersDay
 
     public async Task<AnsibleRun> Run(string playbook, params string[] arguments) => last = await ansible.Playbook(
         Path.GetRelativePath(WorkingDirectory, Path.Combine(Checkout.Playbooks, playbook)),
-        [.. Inventory, "-e", $"@{variables}", .. arguments],
+        [.. Inventory, "-e", $"@{Variables}", .. arguments],
         stage.WithCredentials with { WorkingDirectory = WorkingDirectory });
 
     /// <summary>The proof that the last run gave.</summary>
