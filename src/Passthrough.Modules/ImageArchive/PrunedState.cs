@@ -2,7 +2,6 @@ using System.Globalization;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
-using Passthrough.Core.Archive;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Registry;
 
