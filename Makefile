@@ -18,7 +18,7 @@ BUILD_FILES := $(wildcard Directory.*.props global.json .editorconfig) Passthrou
 PRODUCT := $(BUILD_FILES) $(shell find src -type d -o -type f)
 SOURCES := $(PRODUCT) $(shell find tests -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json')
 
-.PHONY: help bootstrap modules build test test-long demo collection dist lint format clean
+.PHONY: help bootstrap modules build test test-long demo bench collection dist lint format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,9 @@ test-long: ## the tests that take longer: newer Ansible cores, an old glibc, lar
 
 demo: build modules ## the whole way of an image, on real registries on this machine
 	@dotnet run --no-build --project tests/demo/Passthrough.Demo
+
+bench: build modules ## image_archive beside skopeo and beside the least that the work costs; MIB=450 ROUNDS=5 IMAGES=12 say how large
+	@BENCH_MIB=$(MIB) BENCH_ROUNDS=$(ROUNDS) BENCH_IMAGES=$(IMAGES) dotnet run --no-build --project tests/bench/Passthrough.Bench
 
 collection: modules ## the Galaxy artifact disconnected.passthrough, in artifacts/collection
 	@scripts/make-collection

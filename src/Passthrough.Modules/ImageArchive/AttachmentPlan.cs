@@ -1,6 +1,7 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 
@@ -9,18 +10,21 @@ namespace Passthrough.Modules.ImageArchive;
 /// <summary>Which signatures and other referrers of an archive go where: with each of the chosen images that they are about.</summary>
 sealed class AttachmentPlan
 {
-    readonly LoadPlan images;
+    readonly MirrorNaming naming;
     readonly Dictionary<string, Attachment> all = new(StringComparer.Ordinal);
 
-    AttachmentPlan(LoadPlan images) => this.images = images;
+    AttachmentPlan(MirrorNaming naming) => this.naming = naming;
 
-    public static async Task<AttachmentPlan> MakeAsync(LoadPlan images, CancellationToken cancellation)
+    /// <summary>What belongs to images and where it goes.</summary>
+    public static async Task<IEnumerable<CopyItem>> ItemsAsync(IArchive archive, IReadOnlyList<CopyItem> items, MirrorNaming naming, CancellationToken cancellation) =>
+        (await MakeAsync(archive, items, naming, cancellation)).all.Values.Select(attachment => attachment.Item);
+
+    public static async Task<AttachmentPlan> MakeAsync(IArchive archive, IReadOnlyList<CopyItem> items, MirrorNaming naming, CancellationToken cancellation)
     {
-        var plan = new AttachmentPlan(images);
-        var archive = images.Contents.Archive;
+        var plan = new AttachmentPlan(naming);
         if (archive.Attachments.IsEmpty)
             return plan;
-        var users = await plan.FindUsersAsync(cancellation);
+        var users = await FindUsersAsync(archive, items, cancellation);
         var listed = new List<Descriptor>();
         foreach (var attachment in archive.Attachments)
             listed.AddRange(await ExpandAsync(archive, attachment, cancellation));
@@ -37,12 +41,14 @@ sealed class AttachmentPlan
 
     /// <summary>Copies them, and lists them where the registry does not do it.</summary>
     /// <returns>What became of each, and whether anything changed.</returns>
-    public async Task<AttachmentReport> CopyAsync(ArchiveRun run, IImageTarget target, CancellationToken cancellation)
+    public async Task<AttachmentReport> CopyAsync(ArchiveRun run, LoadPlan images, IImageTarget target, CancellationToken cancellation)
     {
         if (all.Count == 0)
             return new AttachmentReport([], IsChanged: false, Failure: null);
         List<Attachment> attachments = [.. all.Values];
-        var report = await images.CopyAsync(run, target, [.. attachments.Select(attachment => attachment.Item)], run.ContinueOnError, cancellation);
+        run.Context.Progress.Phase = "delivering signatures and other referrers";
+        // They are small, and the counters are about images.
+        var report = await images.CopyAsync(run, target, [.. attachments.Select(attachment => attachment.Item)], new TransferProgress(), run.ContinueOnError, cancellation);
         var lists = new Dictionary<string, List<Attachment>>(StringComparer.Ordinal);
         for (var i = 0; i < attachments.Count; i++)
         {
@@ -73,14 +79,14 @@ sealed class AttachmentPlan
     }
 
     // Which images have a manifest.
-    async Task<Dictionary<Digest, List<CopyItem>>> FindUsersAsync(CancellationToken cancellation)
+    static async Task<Dictionary<Digest, List<CopyItem>>> FindUsersAsync(IArchive archive, IReadOnlyList<CopyItem> images, CancellationToken cancellation)
     {
         var users = new Dictionary<Digest, List<CopyItem>>();
-        foreach (var item in images.Items)
+        foreach (var item in images)
         {
             try
             {
-                var tree = await ManifestTree.ReadAsync(images.Contents.Archive, item.Source.WithDigest(item.Root.Digest), cancellation);
+                var tree = await ManifestTree.ReadAsync(archive, item.Source.WithDigest(item.Root.Digest), cancellation);
                 foreach (var manifest in tree.Manifests)
                     Use(users, manifest.Raw.Digest, item);
             }
@@ -125,7 +131,7 @@ sealed class AttachmentPlan
         foreach (var image in items.ToList())
         {
             var source = tag is null ? image.Source.WithDigest(attachment.Digest) : image.Source.WithTag(tag);
-            var target = tag is null ? images.Naming.Target(source) : image.Target.WithTag(tag);
+            var target = tag is null ? naming.Target(source) : image.Target.WithTag(tag);
             all.TryAdd($"{subject} {target}", new Attachment(new CopyItem(source, attachment, target), image.Target.WithDigest(subject), tag));
             Use(users, attachment.Digest, image);
         }

@@ -75,7 +75,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("images", [Saved, Verified]),
         ("images_file", [Saved, Verified]),
         ("platforms", [Saved]),
-        ("include_referrers", [Saved, Loaded]),
+        ("include_referrers", [Saved, Loaded, Verified]),
         ("pull_from", [Saved]),
         ("part_size", [Saved]),
         ("bandwidth_limit", [Saved, Loaded]),

@@ -66,10 +66,11 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
     };
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
-    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation) => CopyAsync(run, target, Items, continueOnError, cancellation);
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation) =>
+        CopyAsync(run, target, Items, run.Context.Progress, continueOnError, cancellation);
 
     /// <summary>Copies other content of the archive.</summary>
-    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ImmutableArray<CopyItem> items, bool continueOnError, CancellationToken cancellation)
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ImmutableArray<CopyItem> items, TransferProgress progress, bool continueOnError, CancellationToken cancellation)
     {
         var options = new CopyOptions
         {
@@ -82,6 +83,6 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
             TakesWhatIsThere = run.AllowsMissingParts && Contents.Archive.Files.Any(part => part.IsMissing),
             WhenIncomplete = Contents.Archive.WhenIncomplete ?? "make the archive again",
         };
-        return new ImageCopier(Contents.Archive, target, options, run.Context.Progress).CopyAsync(items, cancellation);
+        return new ImageCopier(Contents.Archive, target, options, progress).CopyAsync(items, cancellation);
     }
 }

@@ -28,7 +28,7 @@ static class LoadedState
         var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault();
         var attachments = run.LeavesReferrersOut || (failure is not null && !run.ContinueOnError)
             ? new AttachmentReport([], IsChanged: false, Failure: null)
-            : await (await AttachmentPlan.MakeAsync(plan, cancellation)).CopyAsync(run, target, cancellation);
+            : await (await AttachmentPlan.MakeAsync(archive, plan.Items, plan.Naming, cancellation)).CopyAsync(run, plan, target, cancellation);
         foreach (var outcome in report.Outcomes.Where(IsChange))
             context.Actions.Add($"load {outcome.Item.Source} as {outcome.Item.Target}");
         var delivered = record?.With(plan.Delivered(i => IsChange(report.Outcomes[i]) || report.Outcomes[i].Status == CopyStatus.Present));

@@ -35,7 +35,7 @@ static class VerifiedState
         var chosen = opened is null ? [] : run.Choose(opened);
         // What should be where is known, and without contradiction, before hours are spent on reading.
         var connection = registry ? run.Connect() : null;
-        var expected = connection is null ? [] : Expected(run, opened, chosen, connection);
+        var expected = connection is null ? [] : await ExpectedAsync(run, opened, chosen, connection, cancellation);
         var data = new JObject { ["verified"] = new JArray((archive ? [OfArchive] : Array.Empty<string>()).Concat(registry ? [OfRegistry] : [])) };
         if (opened is not null)
             data["archive"] = ResultParts.Archive(opened);
@@ -78,13 +78,19 @@ static class VerifiedState
         };
     }
 
-    /// <summary>Everything that the parameters say should be there: the archive's images, the record's, and those of images and images_file.</summary>
-    static List<ExpectedImage> Expected(ArchiveRun run, IArchive? archive, IEnumerable<ArchivedImage> chosen, RegistryConnection connection)
+    /// <summary>Everything that the parameters say should be there: the archive's images with what belongs to them, the record's, and those of images and images_file.</summary>
+    static async Task<List<ExpectedImage>> ExpectedAsync(ArchiveRun run, IArchive? archive, IEnumerable<ArchivedImage> chosen, RegistryConnection connection, CancellationToken cancellation)
     {
         var naming = run.Naming(connection);
         var expected = new List<ExpectedImage>();
         if (archive is not null)
-            expected.AddRange(LoadPlan.Place(archive, chosen, naming).Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
+        {
+            List<CopyItem> items = [.. LoadPlan.Place(archive, chosen, naming)];
+            expected.AddRange(items.Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
+            if (!run.LeavesReferrersOut)
+                expected.AddRange((await AttachmentPlan.ItemsAsync(archive, items, naming, cancellation)).Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
+        }
+
         if (run.RecordPath is { } path)
             expected.AddRange(run.Choose(DeliveredImages.Of(connection.Endpoint.Authority, path)).Select(image => new ExpectedImage(image.Source, image.Target, image.Digest)));
         if (run.HasRequests)

@@ -36,8 +36,9 @@ public sealed class ReferrersTests : IAsyncLifetime
         Assert.Empty(Image(saved, Tool)["referrers"]!);
         Assert.False(Changed(await Save()));
         var predicted = Good(await stage.Run("loaded", check: true));
-        var loaded = await stage.Run("loaded");
+        var loaded = await stage.Run("loaded", more: ("progress_path", stage.Folder["progress.json"]));
         Assert.True(Changed(loaded));
+        Assert.Equal((4, 4), ((int)ReadJson(stage.Folder["progress.json"])["images_done"]!, (int)ReadJson(stage.Folder["progress.json"])["images_total"]!));
         Assert.Equal(3, loaded["referrers"]!.Count());
         Assert.Equal(predicted["referrers"], loaded["referrers"]);
         Assert.Contains(" and 3 signatures or other referrers: ", (string)loaded["msg"]!, StringComparison.Ordinal);
@@ -69,6 +70,8 @@ public sealed class ReferrersTests : IAsyncLifetime
         Good(await Save());
         Good(await stage.Run("loaded", more: ("include_referrers", false)));
         Assert.Null(await DigestOf("quay.io/team/app", SignatureTag));
+        Good(await stage.Run("verified", more: ("include_referrers", false)));
+        Bad(await stage.Run("verified"), "NOT_PROVED", "quay.io/team/app");
 
         Assert.True(Changed(await stage.Run("saved", more: ("images", new JArray(All)))));
         var inspected = Good(await stage.Run("inspected"));

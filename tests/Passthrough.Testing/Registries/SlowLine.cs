@@ -12,6 +12,7 @@ public sealed class SlowLine : IAsyncDisposable
     readonly TcpListener listener;
     readonly int target;
     readonly long bytesPerSecond;
+    readonly bool slowsAnswers;
     readonly CancellationTokenSource stop = new();
     readonly Lock gate = new();
     readonly List<(long Bytes, TaskCompletionSource Reached)> watches = [];
@@ -22,9 +23,10 @@ public sealed class SlowLine : IAsyncDisposable
     /// <param name="target">The registry's port.</param>
     /// <param name="port">Where to listen; 0 takes a free one.</param>
     /// <param name="bytesPerSecond">How much it carries towards the registry, over all connections; the other way is not limited.</param>
-    public SlowLine(int target, int port, long bytesPerSecond)
+    /// <param name="slowsAnswers">Limits and counts the way from the registry instead.</param>
+    public SlowLine(int target, int port, long bytesPerSecond, bool slowsAnswers = false)
     {
-        (this.target, this.bytesPerSecond) = (target, bytesPerSecond);
+        (this.target, this.bytesPerSecond, this.slowsAnswers) = (target, bytesPerSecond, slowsAnswers);
         listener = new TcpListener(IPAddress.Loopback, port);
         listener.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Start();
@@ -33,10 +35,10 @@ public sealed class SlowLine : IAsyncDisposable
 
     public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
 
-    /// <summary>Bytes carried towards the registry.</summary>
+    /// <summary>Bytes carried in the slow direction.</summary>
     public long Sent => Interlocked.Read(ref sent);
 
-    /// <summary>Completes as soon as that many bytes were carried towards the registry.</summary>
+    /// <summary>Completes as soon as that many bytes were carried in the slow direction.</summary>
     public Task WhenSent(long bytes)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -85,7 +87,7 @@ public sealed class SlowLine : IAsyncDisposable
                 client.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
                 // Each direction ends by itself: closing both with the first would cut off what the other still carries.
-                await Task.WhenAll(Pump(client, server, Pace), Pump(server, client, _ => Task.CompletedTask));
+                await Task.WhenAll(Pump(client, server, slowsAnswers ? AtOnce : Pace), Pump(server, client, slowsAnswers ? Pace : AtOnce));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
@@ -120,6 +122,8 @@ public sealed class SlowLine : IAsyncDisposable
             to.Dispose();
         }
     }
+
+    static Task AtOnce(int count) => Task.CompletedTask;
 
     Task Pace(int count)
     {
