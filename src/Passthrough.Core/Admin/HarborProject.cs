@@ -90,7 +90,7 @@ sealed class HarborProject(HarborApi api)
             metadata[key] = "false";
         if (metadata.Count > 0)
             changes.Add(new PlannedChange(
-                $"set {string.Join(", ", metadata.Properties().Select(property => $"{property.Name}: {property.Value}"))} on project {wish.Name}",
+                $"set {string.Join(", ", metadata.Properties().Select(property => $"{property.Name}: {(string?)property.Value}"))} on project {wish.Name}",
                 token => WriteAsync(HttpMethod.Put, Path(wish.Name), new JObject { ["metadata"] = metadata }, $"change project {wish.Name}", token)));
         if (wish.QuotaBytes is { } quota && quota != state.QuotaBytes)
             changes.Add(new PlannedChange($"set the quota of project {wish.Name} to {(quota == 0 ? "none" : $"{quota.ToString(CultureInfo.InvariantCulture)} bytes")}", token => SetQuotaAsync(state, quota, token)));

@@ -106,7 +106,7 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
         new PlannedChange($"remove robot account {state.Username}", async token =>
         {
             listed = null;
-            HarborApi.EnsureNoConflict(await api.SendAsync(HttpMethod.Delete, $"robots/{((HarborRobotState)state).Json["id"]}", $"remove robot account {state.Username} on {api.Authority}", token), HttpStatusCode.NotFound);
+            HarborApi.EnsureNoConflict(await api.SendAsync(HttpMethod.Delete, $"robots/{(string?)((HarborRobotState)state).Json["id"]}", $"remove robot account {state.Username} on {api.Authority}", token), HttpStatusCode.NotFound);
         }),
     ];
 
@@ -131,7 +131,7 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
             ["duration"] = duration ?? state.Json["duration"],
             ["permissions"] = Permissions(wish),
         };
-        (await WriteAsync(HttpMethod.Put, $"robots/{state.Json["id"]}", body, $"change robot account {state.Username}", cancellation)).EnsureSuccess();
+        (await WriteAsync(HttpMethod.Put, $"robots/{(string?)state.Json["id"]}", body, $"change robot account {state.Username}", cancellation)).EnsureSuccess();
     }
 
     async Task<AdminAnswer> WriteAsync(HttpMethod method, string path, JObject body, string action, CancellationToken cancellation)

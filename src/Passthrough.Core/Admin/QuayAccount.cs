@@ -154,8 +154,12 @@ public sealed partial class QuayAdmin
     void PlanRights(AccountWish wish, Robot robot, List<PlannedChange> changes)
     {
         var role = RoleOf(wish);
-        // It is admin of what it made itself, which a pushing one may stay.
-        List<string> wrong = [.. (robot.Repositories ?? new Dictionary<string, string?>(StringComparer.Ordinal)).Where(right => right.Value != role && !(role == "write" && right.Value == "admin")).Select(right => right.Key)];
+        // It is admin of what it made itself, which a pushing one may stay. One that only pulls has nothing to look for where others probe.
+        List<string> wrong =
+        [
+            .. (robot.Repositories ?? new Dictionary<string, string?>(StringComparer.Ordinal))
+                .Where(right => right.Value != role && (role == "write" ? right.Value != "admin" : right.Key != ProbeRepository || right.Value is not null)).Select(right => right.Key),
+        ];
         if (wrong.Count == 0)
             return;
         var text = $"let robot {wish.Name} {role} in {wrong.Count} repositories of {wish.Namespace} that are there ({Some(wrong)})";

@@ -30,8 +30,8 @@ public static class AuthFileWriter
     public static ReadOnlyMemory<byte> Merge(string path, ReadOnlyMemory<byte>? content, string authority, Credential credential, Action<string> onWarning)
     {
         var root = Parse(path, content);
-        if (Member(root, CredHelpers) is JObject helpers && helpers[authority] is { } helper)
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"{path} has {helper} in credHelpers for {authority}, which is asked before any entry of the file", $"remove {authority} from credHelpers, or name another file");
+        if (Member(root, CredHelpers) is JObject helpers && helpers[authority] is JValue helper)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{path} has {(string?)helper} in credHelpers for {authority}, which is asked before any entry of the file", $"remove {authority} from credHelpers, or name another file");
         if (Member(root, CredsStore) is JValue { Type: JTokenType.String } store && ((string)store!).Length > 0)
             onWarning($"{path} has credsStore \"{store}\": docker asks that program and not the file; podman, skopeo and OpenShift read the entry. Name another file if docker is to use it");
         var auths = Member(root, Auths) switch
