@@ -95,7 +95,7 @@ public static class AuthFileWriter
         }
         catch (JsonException e)
         {
-            throw Invalid(path, $"is not JSON: {e.Message}", e);
+            throw Invalid(path, $"is not JSON: {e.Message.TrimEnd('.')}", e);
         }
     }
 

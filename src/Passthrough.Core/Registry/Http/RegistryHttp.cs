@@ -65,7 +65,7 @@ static class RegistryHttp
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ModuleException(ErrorCodes.File, $"client_cert {certificate} with client_key {key} cannot be read: {e.Message}", "give PEM files that the user running the module can read", e);
+            throw new ModuleException(ErrorCodes.File, $"client_cert {certificate}{(options.ClientKey is null ? "" : $" with client_key {key}")} cannot be read: {e.Message}", "give PEM files that the user running the module can read", e);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
