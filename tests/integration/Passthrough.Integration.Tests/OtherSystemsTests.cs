@@ -81,7 +81,8 @@ public sealed class OtherSystemsTests(Stage stage) : IClassFixture<Stage>, IDisp
         await target.Clear();
         await using var ssh = await SshTarget.Start(folder["ssh"], target);
 
-        await Day(controller, ["-i", Inventory(ssh, way, "registry")], Checkout.Playbooks, step => step + ".yml");
+        // What is not on the old host, skopeo, is where the cluster is looked after.
+        await Day(controller, ["-i", Inventory(ssh, way, "registry"), "-i", folder.Write("here", "[orchestration]\nlocalhost\n")], Checkout.Playbooks, step => step + ".yml");
 
         Assert.True(File.Exists(target["/opt/ocp4-disconnected-helper/templates/icsp/icsp-distribution-target.yml"]));
     }
