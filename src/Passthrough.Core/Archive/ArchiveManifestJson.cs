@@ -79,16 +79,6 @@ public static class ArchiveManifestJson
     static JObject Write(Descriptor blob, string member, IEnumerable<string> texts) =>
         new() { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, [member] = new JArray(texts) };
 
-    /// <summary>The texts of a list; none where it is no list.</summary>
-    internal static IEnumerable<string> Texts(JToken? list)
-    {
-        foreach (var token in list as JArray ?? [])
-        {
-            if (token is JValue { Value: string text })
-                yield return text;
-        }
-    }
-
     /// <summary>What a differential leaves to earlier archives; null for an archive that has everything.</summary>
     internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive));
 

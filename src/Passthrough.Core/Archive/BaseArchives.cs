@@ -136,7 +136,7 @@ public sealed record BaseArchive(string Id, string Name, IReadOnlyDictionary<Dig
     {
         if (!Digest.TryParse((string?)(json?["digest"] as JValue), out var digest) || json!["size"] is not JValue { Value: long size })
             return;
-        ImmutableArray<string> repositories = [.. ArchiveManifestJson.Texts(json["in"])];
+        ImmutableArray<string> repositories = [.. Json.Texts(json["in"])];
         known.TryAdd(digest, new BaseBlob(size, repositories.IsEmpty ? otherwise : repositories));
     }
 }

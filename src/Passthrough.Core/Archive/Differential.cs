@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Archive;
 
@@ -52,7 +53,7 @@ sealed class Differential
     static ImmutableArray<Reference> Repositories(JToken? names)
     {
         var repositories = ImmutableArray.CreateBuilder<Reference>();
-        foreach (var name in ArchiveManifestJson.Texts(names))
+        foreach (var name in Json.Texts(names))
         {
             if (Reference.TryParse(name, out var repository, out _))
                 repositories.Add(repository);

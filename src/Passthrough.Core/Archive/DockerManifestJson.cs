@@ -67,10 +67,8 @@ static class DockerManifestJson
 
     static DockerManifestEntry? TryRead(JToken token) =>
         token is JObject json && json["Config"] is JValue { Value: string config } && json["Layers"] is JArray or JValue { Type: JTokenType.Null }
-            ? new DockerManifestEntry(config, Texts(json["RepoTags"]), Texts(json["Layers"]), Sources(json["LayerSources"]))
+            ? new DockerManifestEntry(config, [.. Json.Texts(json["RepoTags"])], [.. Json.Texts(json["Layers"])], Sources(json["LayerSources"]))
             : null;
-
-    static ImmutableArray<string> Texts(JToken? token) => token is JArray items ? [.. items.OfType<JValue>().Select(item => item.Value).OfType<string>()] : [];
 
     static Dictionary<string, Descriptor> Sources(JToken? token)
     {

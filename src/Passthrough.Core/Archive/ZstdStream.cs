@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Passthrough.Core.Archive;
 
 /// <summary>Decompresses zstd with the host's library, which rpm and dpkg depend on: .NET has no decoder of its own before version 11. Reads several frames one behind the other.</summary>
-sealed partial class ZstdStream : Stream
+sealed partial class ZstdStream : ReadOnlyStream
 {
     public const string LibraryName = "libzstd.so.1";
 
@@ -68,30 +68,6 @@ sealed partial class ZstdStream : Stream
     }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

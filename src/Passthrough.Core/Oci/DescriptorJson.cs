@@ -49,7 +49,8 @@ public static class DescriptorJson
         return json;
     }
 
-    static SortedDictionary<string, string> ReadAnnotations(JObject? json)
+    /// <summary>Those that are texts, in the order of their names.</summary>
+    internal static SortedDictionary<string, string> ReadAnnotations(JObject? json)
     {
         var annotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (var property in json?.Properties() ?? [])

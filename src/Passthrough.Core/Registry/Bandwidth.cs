@@ -32,22 +32,8 @@ public sealed class Bandwidth(long bytesPerSecond, TimeProvider time)
             await Task.Delay(wait, time, cancellation);
     }
 
-    sealed class PacedStream(Stream inner, Bandwidth bandwidth) : Stream
+    sealed class PacedStream(Stream inner, Bandwidth bandwidth) : ReadOnlyStream
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => inner.Length;
-
-        public override long Position
-        {
-            get => inner.Position;
-            set => throw new NotSupportedException();
-        }
-
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -59,16 +45,6 @@ public sealed class Bandwidth(long bytesPerSecond, TimeProvider time)
             await bandwidth.SpendAsync(count, cancellationToken);
             return count;
         }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {

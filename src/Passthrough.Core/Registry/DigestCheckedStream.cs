@@ -7,7 +7,7 @@ namespace Passthrough.Core.Registry;
 /// Hashes what is read through it and throws before it hands out the last bytes if the whole is not what its digest says:
 /// a receiver that waits for all bytes never gets a wrong blob complete.
 /// </summary>
-public sealed class DigestCheckedStream : Stream
+public sealed class DigestCheckedStream : ReadOnlyStream
 {
     readonly Stream inner;
     readonly Descriptor blob;
@@ -34,12 +34,6 @@ public sealed class DigestCheckedStream : Stream
 
     /// <summary>Whether everything was read and is what it should be.</summary>
     public bool IsComplete { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
 
     public override long Length => blob.Size;
 
@@ -96,16 +90,6 @@ public sealed class DigestCheckedStream : Stream
 
     ModuleException Mismatch(string what) =>
         new(ErrorCodes.DigestMismatch, $"blob {blob.Digest} in {source} is damaged: it {what}", "get or save the archive again; nothing of this image was delivered") { Blob = blob.Digest.ToString() };
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -62,14 +62,7 @@ public static class Referrers
     static Descriptor Describe(RawManifest raw)
     {
         var json = Json.TryParseObject(Encoding.UTF8.GetString(raw.Bytes.Span)) ?? [];
-        var annotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var annotation in (json["annotations"] as JObject)?.Properties() ?? [])
-        {
-            if (annotation.Value is JValue { Value: string text })
-                annotations[annotation.Name] = text;
-        }
-
-        return raw.Descriptor with { ArtifactType = Text(json["artifactType"]) ?? Text((json["config"] as JObject)?["mediaType"]), Annotations = annotations };
+        return raw.Descriptor with { ArtifactType = Text(json["artifactType"]) ?? Text((json["config"] as JObject)?["mediaType"]), Annotations = DescriptorJson.ReadAnnotations(json["annotations"] as JObject) };
     }
 
     static string? Text(JToken? token) => token is JValue { Value: string { Length: > 0 } text } ? text : null;

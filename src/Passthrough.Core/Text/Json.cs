@@ -58,6 +58,16 @@ public static class Json
         }
     }
 
+    /// <summary>The texts of a list; none where it is no list.</summary>
+    public static IEnumerable<string> Texts(JToken? list)
+    {
+        foreach (var token in list as JArray ?? [])
+        {
+            if (token is JValue { Value: string text })
+                yield return text;
+        }
+    }
+
     /// <summary>One line without white space between tokens.</summary>
     public static string Compact(JToken token) => JsonText.Of(token, isIndented: false, isAscii: false);
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
+using Newtonsoft.Json.Linq;
 using Passthrough.Testing;
 using Passthrough.Testing.Registries;
 using Passthrough.Testing.Registries.Artifactory;
@@ -26,7 +27,21 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
     /// <summary>Whether it can tell one account from another: what pushes may do so in its namespace only, what pulls may not push.</summary>
     public bool TellsAccountsApart { get; init; } = true;
 
-    /// <summary>Each by the name that the documentation has for it.</summary>
+    /// <summary>All, by the names that the documentation has for them.</summary>
+    public static TheoryData<string> Products => ["mirror-registry", "mirror-registry (Go)", "Quay", "Harbor", "Artifactory", "distribution"];
+
+    /// <summary>All that setup needs to be told.</summary>
+    /// <param name="output">Where its files go.</param>
+    public JObject SetupVariables(string output) => new(Variables.Select(pair => new JProperty(pair.Key, pair.Value)))
+    {
+        ["registry_type"] = Type,
+        ["registry_local_uri"] = Name.Split(':')[0],
+        ["registry_local_port"] = Name.Split(':')[1],
+        ["registry_ca_path"] = Pki.CaFile,
+        ["icsp_template_dir"] = output,
+    };
+
+    /// <summary>Opens one of <see cref="Products"/>.</summary>
     /// <param name="product">The name.</param>
     /// <param name="folder">Its files.</param>
     /// <param name="host">The name that clients reach it under, where that is not 127.0.0.1 and its own port.</param>

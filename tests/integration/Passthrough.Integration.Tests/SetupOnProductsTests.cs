@@ -20,12 +20,7 @@ public sealed class SetupOnProductsTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("mirror-registry")]
-    [InlineData("mirror-registry (Go)")]
-    [InlineData("Quay")]
-    [InlineData("Harbor")]
-    [InlineData("Artifactory")]
-    [InlineData("distribution")]
+    [MemberData(nameof(ProductStage.Products), MemberType = typeof(ProductStage))]
     public async Task First_run_changes_the_second_does_not_and_skopeo_may_what_it_should(string product)
     {
         await using var stage = await ProductStage.Open(product, folder);
@@ -33,14 +28,7 @@ public sealed class SetupOnProductsTests : IDisposable
         secrets.AddSecret(stage.Manager.User, stage.Manager.Secret);
         var ansible = new AnsibleRunner(folder["ansible"]) { Collector = secrets };
         var output = folder["icsp"];
-        var variables = folder.Write("vars.json", Json.Indented(new JObject(stage.Variables.Select(pair => new JProperty(pair.Key, pair.Value)))
-        {
-            ["registry_type"] = stage.Type,
-            ["registry_local_uri"] = stage.Name.Split(':')[0],
-            ["registry_local_port"] = stage.Name.Split(':')[1],
-            ["registry_ca_path"] = stage.Pki.CaFile,
-            ["icsp_template_dir"] = output,
-        }));
+        var variables = folder.Write("vars.json", Json.Indented(stage.SetupVariables(output)));
         Task<AnsibleRun> Run(params string[] arguments) =>
             ansible.Playbook(Setup, ["-i", "inventory", "-e", $"@{variables}", .. arguments], new CommandSettings { WorkingDirectory = Checkout.Playbooks, Timeout = TimeSpan.FromMinutes(5) });
 

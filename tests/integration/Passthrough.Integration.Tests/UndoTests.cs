@@ -21,12 +21,7 @@ public sealed class UndoTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     [Theory]
-    [InlineData("mirror-registry")]
-    [InlineData("mirror-registry (Go)")]
-    [InlineData("Quay")]
-    [InlineData("Harbor")]
-    [InlineData("Artifactory")]
-    [InlineData("distribution")]
+    [MemberData(nameof(ProductStage.Products), MemberType = typeof(ProductStage))]
     public async Task What_setup_made_goes_and_images_stay(string product)
     {
         await using var stage = await ProductStage.Open(product, folder);
@@ -34,13 +29,8 @@ public sealed class UndoTests : IDisposable
         var ansible = new AnsibleRunner(folder["ansible"]);
         var output = folder.Folder("icsp");
         var pullSecret = folder.Write("pull-secret.json", """{"auths":{"registry.example.com":{"auth":"dTpw"}}}""");
-        var variables = folder.Write("vars.json", Json.Indented(new JObject(stage.Variables.Select(pair => new JProperty(pair.Key, pair.Value)))
+        var variables = folder.Write("vars.json", Json.Indented(new JObject(stage.SetupVariables(output))
         {
-            ["registry_type"] = stage.Type,
-            ["registry_local_uri"] = stage.Name.Split(':')[0],
-            ["registry_local_port"] = stage.Name.Split(':')[1],
-            ["registry_ca_path"] = stage.Pki.CaFile,
-            ["icsp_template_dir"] = output,
             ["registry_pull_secret_path"] = pullSecret,
             ["oc_config_path"] = cluster.KubeConfig(folder["kubeconfig"]),
             ["apply_arguments"] = new JArray("--poll", "0.01"),

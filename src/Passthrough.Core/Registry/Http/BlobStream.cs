@@ -1,22 +1,8 @@
 namespace Passthrough.Core.Registry.Http;
 
 /// <summary>The body of a blob, watched for progress. Faults are <see cref="ModuleException"/> with the codes of broken connections, so that a reader can go on elsewhere.</summary>
-sealed class BlobStream(HttpResponseMessage response, Stream inner, RegistryCall call, RegistryClient client) : Stream
+sealed class BlobStream(HttpResponseMessage response, Stream inner, RegistryCall call, RegistryClient client) : ReadOnlyStream
 {
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>Reads over bytes that were not asked for.</summary>
     public async Task SkipAsync(long count, CancellationToken cancellation)
     {
@@ -50,16 +36,6 @@ sealed class BlobStream(HttpResponseMessage response, Stream inner, RegistryCall
             throw TransportError.From(e, call.Action, call.Address);
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
