@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Ansible;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Testing;
 
@@ -13,15 +14,19 @@ public static class ModuleRunner
     /// <param name="environment">The environment that fallbacks are read from; empty where not given.</param>
     /// <param name="cancellation">Stops the run.</param>
     /// <returns>The masked result, as it would be printed.</returns>
-    public static Task<JObject> RunAsync(
+    public static async Task<JObject> RunAsync(
         IAnsibleModule module,
         JObject arguments,
         bool check = false,
         bool diff = false,
         IReadOnlyDictionary<string, string>? environment = null,
-        CancellationToken cancellation = default) =>
-        ModuleHost.ExecuteAsync(
+        CancellationToken cancellation = default)
+    {
+        var answer = await ModuleHost.ExecuteAsync(
             new ModuleCommand(module, arguments, new RunOptions { CheckMode = check, Diff = diff }),
             environment ?? new Dictionary<string, string>(StringComparer.Ordinal),
             cancellation);
+        SuiteOutput.Add(module.Spec.ModuleName, Json.Compact(answer));
+        return answer;
+    }
 }

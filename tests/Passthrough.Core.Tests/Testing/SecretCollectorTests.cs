@@ -13,6 +13,7 @@ public sealed class SecretCollectorTests
     [InlineData("base64", "password: cCZzcyAidzByZCI/Pg==")]
     [InlineData("base64 of user:password", "Authorization: Basic cHVzaGVyOnAmc3MgIncwcmQiPz4=")]
     [InlineData("base64 of user:password, URL-encoded", "auth=cHVzaGVyOnAmc3MgIncwcmQiPz4%3D&service=registry")]
+    [InlineData("base64 within more", "auth: cm9ib3QkbWlycm9yOnAmc3MgIncwcmQiPz4=")]
     [InlineData("URL-encoded", "https://pusher:p%26ss%20%22w0rd%22%3F%3E@registry.local/v2/")]
     [InlineData("in JSON", """{"username": "pusher", "password": "p&ss \"w0rd\"?>"}""")]
     public void A_leak_of_each_form_is_found(string form, string leak)

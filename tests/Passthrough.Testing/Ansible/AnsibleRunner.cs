@@ -47,6 +47,8 @@ public sealed class AnsibleRunner(string folder)
         // No master connection outlives the run and holds its output open.
         ["ANSIBLE_SSH_ARGS"] = "-o ControlMaster=no",
         ["ANSIBLE_NOCOLOR"] = "1",
+        // As much as Ansible can print, for the test of leaks; a test about what users see sets 0.
+        ["ANSIBLE_VERBOSITY"] = "4",
         ["ANSIBLE_RETRY_FILES_ENABLED"] = "0",
         ["ANSIBLE_CALLBACK_PLUGINS"] = Checkout.PathOf("tests", "Passthrough.Testing", "Ansible", "callback_plugins"),
         ["ANSIBLE_CALLBACKS_ENABLED"] = "task_results",
@@ -71,6 +73,7 @@ public sealed class AnsibleRunner(string folder)
             Timeout = settings.Timeout ?? Timeout,
         });
         Collector?.Add(result.CommandLine, result.All);
+        SuiteOutput.Add(result.CommandLine, result.All);
         return new AnsibleRun(result, AnsibleRun.ReadTasks(results));
     }
 }

@@ -14,7 +14,9 @@ public static class NativeModule
     public static async Task<ModuleAnswer> Run(string module, IReadOnlyDictionary<string, object?> parameters, bool checkMode = false, CommandSettings? settings = null)
     {
         using var folder = new TestFolder(module);
-        return new ModuleAnswer(await Command.Run(CommandLine(folder, module, parameters, checkMode), settings ?? new CommandSettings()));
+        var result = await Command.Run(CommandLine(folder, module, parameters, checkMode), settings ?? new CommandSettings());
+        SuiteOutput.Add(result.CommandLine, result.All);
+        return new ModuleAnswer(result);
     }
 
     /// <summary>Starts it; the arguments file lies in the folder.</summary>

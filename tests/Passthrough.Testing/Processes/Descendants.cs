@@ -11,11 +11,14 @@ public static class Descendants
 
     /// <summary>Kills those of a name at once, as <c>kill -9</c> does.</summary>
     /// <param name="program">The file name of the executable.</param>
+    /// <param name="ancestor">Only those that this process started, directly or not; the own one by default.</param>
+    /// <param name="title">Only those with such a command line.</param>
     /// <returns>How many there were.</returns>
-    public static int Kill(string program)
+    public static int Kill(string program, int? ancestor = null, Predicate<string>? title = null)
     {
         var name = program[..Math.Min(program.Length, NameLength)];
-        var found = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).OfType<string>().Where(id => id.All(char.IsAsciiDigit) && Read(id, "comm").Trim() == name && IsOurs(id)).ToList();
+        var found = Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).OfType<string>().Where(id => id.All(char.IsAsciiDigit) && Read(id, "comm").Trim() == name
+            && IsBelow(id, ancestor ?? Environment.ProcessId) && (title is null || title(Read(id, "cmdline").Replace('\0', ' ')))).ToList();
         foreach (var id in found)
         {
             try
@@ -32,9 +35,9 @@ public static class Descendants
         return found.Count;
     }
 
-    static bool IsOurs(string id)
+    static bool IsBelow(string id, int ancestor)
     {
-        var own = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        var own = ancestor.ToString(CultureInfo.InvariantCulture);
         while (id is not ("" or "0") && id != own)
             id = Read(id, "status").Split('\n').FirstOrDefault(line => line.StartsWith("PPid:", StringComparison.Ordinal))?["PPid:".Length..].Trim() ?? "";
         return id == own;

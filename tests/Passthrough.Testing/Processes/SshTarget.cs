@@ -12,9 +12,7 @@ public sealed class SshTarget : IAsyncDisposable
 {
     readonly ServerProcess server;
 
-    readonly DebianRoot? root;
-
-    SshTarget(ServerProcess server, int port, string keyFile, string home, DebianRoot? root) => (this.server, Port, KeyFile, Home, this.root) = (server, port, keyFile, home, root);
+    SshTarget(ServerProcess server, int port, string keyFile, string home, DebianRoot? root) => (this.server, Port, KeyFile, Home, Root) = (server, port, keyFile, home, root);
 
     /// <summary>The account of a target in a root that is no administrator and may become one by sudo.</summary>
     public const string Unprivileged = "ops";
@@ -27,6 +25,9 @@ public sealed class SshTarget : IAsyncDisposable
     /// <summary>The home folder of the account, where Ansible puts its temporary files.</summary>
     public string Home { get; }
 
+    /// <summary>The system that it leads into; null for this machine.</summary>
+    public DebianRoot? Root { get; }
+
     public IReadOnlyList<string> Log => server.Log;
 
     /// <summary>What an inventory says about it.</summary>
@@ -34,7 +35,7 @@ public sealed class SshTarget : IAsyncDisposable
     /// <param name="user">Who logs in; by default whoever runs the tests.</param>
     public string InventoryLine(string name, string? user = null) =>
         $"{name} ansible_connection=ssh ansible_host=127.0.0.1 ansible_port={Port} ansible_user={user ?? Environment.UserName} ansible_ssh_private_key_file={KeyFile} "
-        + $"ansible_remote_tmp={(root is null ? Path.Combine(Home, "ansible-tmp") : "~/.ansible/tmp")} ansible_python_interpreter=/usr/bin/python3 "
+        + $"ansible_remote_tmp={(Root is null ? Path.Combine(Home, "ansible-tmp") : "~/.ansible/tmp")} ansible_python_interpreter=/usr/bin/python3 "
         + "ansible_ssh_common_args='-F /dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes'";
 
     /// <param name="folder">Keys and configuration; the account's home where there is no root.</param>
@@ -72,6 +73,11 @@ public sealed class SshTarget : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Breaks the connections that are open now, as a lost line does; the programs of async tasks have no part in them.</summary>
+    /// <returns>How many there were.</returns>
+    // sshd gives the process of a connection this title; the one that listens has its path.
+    public int DropConnections() => Descendants.Kill("sshd", server.Id, title => title.StartsWith("sshd: ", StringComparison.Ordinal) && !title.Contains("[listener]", StringComparison.Ordinal));
 
     public ValueTask DisposeAsync() => server.DisposeAsync();
 

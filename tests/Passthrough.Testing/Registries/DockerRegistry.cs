@@ -28,6 +28,8 @@ public sealed partial class DockerRegistry : IAsyncDisposable
         if (settings.Accounts is { Count: > 0 } accounts)
         {
             (UserName, Password) = accounts.First();
+            foreach (var (user, password) in accounts)
+                SuiteOutput.Secret(password, user);
             client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{UserName}:{Password}")));
         }
     }

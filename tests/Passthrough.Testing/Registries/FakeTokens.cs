@@ -32,7 +32,7 @@ public sealed class FakeTokens(TimeProvider clock)
             ["sub"] = subject,
         };
         var text = $"{Encode("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"u8)}.{Encode(Encoding.UTF8.GetBytes(Json.Compact(claims)))}";
-        return $"{text}.{Encode(Sign(text))}";
+        return SuiteOutput.Secret($"{text}.{Encode(Sign(text))}");
     }
 
     /// <summary>The claims of a token that this server made and that has not run out; null for any other.</summary>

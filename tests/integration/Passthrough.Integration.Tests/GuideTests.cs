@@ -64,6 +64,8 @@ public sealed class GuideTests(Stage stage) : IClassFixture<Stage>, IDisposable
         (await machine.Run(script.ToString(), Environment(registry))).MustSucceed();
 
         var outputs = commands.Select((command, i) => (Command: command, Output: File.ReadAllText(folder[$"{i}.out"]))).ToList();
+        foreach (var (command, output) in outputs.Where(one => !one.Command.Text.StartsWith("cat", StringComparison.Ordinal)))
+            SuiteOutput.Add(command.Text, output);
         Assert.All(outputs.Select((one, i) => (one, i)), item => Assert.True(File.ReadAllText(folder[$"{item.i}.code"]) == "0\n", $"{item.one.Command}:\n{item.one.Output}"));
         Assert.Contains("Status:   PASS", outputs.Single(one => one.Command.Text.Contains("validate-passthrough-mode.yml", StringComparison.Ordinal)).Output, StringComparison.Ordinal);
         Assert.NotNull(cluster.Get("imagedigestmirrorsets", $"registry-passthrough-{registry.Type}"));

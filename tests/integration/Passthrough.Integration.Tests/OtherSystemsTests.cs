@@ -10,6 +10,7 @@ namespace Passthrough.Integration.Tests;
 /// The user's day on other systems than this machine: three Ansible cores, targets over ssh as root and as a user who may become root, an old glibc,
 /// and hosts that have no checkout and no SDK. What each suite brings stands in docs/compatibility.md.
 /// </summary>
+[Collection(nameof(DebianRoot))]
 public sealed class OtherSystemsTests(Stage stage) : IClassFixture<Stage>, IDisposable
 {
     const string Local = "local";

@@ -68,8 +68,10 @@ public sealed class ArtifactoryServer : IAsyncDisposable
 
     public static async Task<ArtifactoryServer> Start(ArtifactorySettings? settings = null)
     {
-        var server = new ArtifactoryServer(settings ?? new ArtifactorySettings());
-        server.Web = await LocalServer.Start(server.AnswerAsync, settings?.Pki, "artifactory");
+        settings ??= new ArtifactorySettings();
+        SuiteOutput.Secret(settings.AdminPassword, "admin");
+        var server = new ArtifactoryServer(settings);
+        server.Web = await LocalServer.Start(server.AnswerAsync, settings.Pki, "artifactory");
         return server;
     }
 

@@ -183,6 +183,7 @@ sealed class ArtifactoryTokens(ArtifactorySettings settings)
         if (token.Expiry is { } expiry)
             claims["exp"] = expiry.ToUnixTimeSeconds();
         token.Text = $"{Part("""{"ver":"2","typ":"JWT","alg":"RS256","kid":"fakekey"}""")}.{Part(Json.Compact(claims))}.{Convert.ToBase64String(RandomNumberGenerator.GetBytes(64)).TrimEnd('=').Replace('+', '-').Replace('/', '_')}";
+        SuiteOutput.Secret(token.Text, user);
         tokens.Add(token);
         return token;
     }

@@ -58,8 +58,10 @@ public sealed class HarborServer : IAsyncDisposable
 
     public static async Task<HarborServer> Start(HarborSettings? settings = null)
     {
-        var server = new HarborServer(settings ?? new HarborSettings());
-        server.Web = await LocalServer.Start(server.AnswerAsync, settings?.Pki, "harbor");
+        settings ??= new HarborSettings();
+        SuiteOutput.Secret(settings.AdminPassword, "admin");
+        var server = new HarborServer(settings);
+        server.Web = await LocalServer.Start(server.AnswerAsync, settings.Pki, "harbor");
         return server;
     }
 

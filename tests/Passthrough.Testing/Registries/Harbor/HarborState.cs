@@ -115,7 +115,7 @@ public sealed class HarborState
 
     /// <summary>32 letters and digits, at least one of each kind.</summary>
     internal static string NewSecret() =>
-        RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 29) + "aA1";
+        SuiteOutput.Secret(RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 29) + "aA1");
 
     public void RemoveProject(HarborProject project)
     {

@@ -43,7 +43,7 @@ sealed class HarborTokens(HarborState state)
         if (call.Who.IsKnown)
             claims["sub"] = call.Who.Name;
         // An empty access_token is a trap: token is the one.
-        return HarborAnswer.Utf8Json(new JObject { ["token"] = Sign(claims), ["access_token"] = "", ["expires_in"] = (int)Lifetime.TotalSeconds, ["issued_at"] = HarborText.Time(state.Now)[..19] + "Z" });
+        return HarborAnswer.Utf8Json(new JObject { ["token"] = SuiteOutput.Secret(Sign(claims)), ["access_token"] = "", ["expires_in"] = (int)Lifetime.TotalSeconds, ["issued_at"] = HarborText.Time(state.Now)[..19] + "Z" });
     }
 
     /// <summary>What a scope gives; null for one that is none.</summary>

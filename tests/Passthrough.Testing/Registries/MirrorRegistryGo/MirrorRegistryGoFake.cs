@@ -37,6 +37,7 @@ public sealed partial class MirrorRegistryGoFake : FakeServer
     public static async Task<MirrorRegistryGoFake> Start(MirrorRegistryGoSettings? settings = null)
     {
         var fake = new MirrorRegistryGoFake(settings ?? new MirrorRegistryGoSettings());
+        SuiteOutput.Secret(fake.settings.Password, fake.settings.User);
         await fake.ListenAsync();
         return fake;
     }

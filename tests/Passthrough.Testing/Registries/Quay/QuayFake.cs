@@ -38,6 +38,7 @@ public sealed partial class QuayFake : FakeServer
     public static async Task<QuayFake> Start(QuaySettings? settings = null)
     {
         var fake = new QuayFake(settings ?? new QuaySettings());
+        SuiteOutput.Secret(fake.Settings.Password, fake.Settings.User);
         await fake.ListenAsync();
         return fake;
     }

@@ -32,7 +32,7 @@ public sealed partial class QuayFake
     /// <summary>A token as the page "Generate token" gives it.</summary>
     public string AddToken(string user, params string[] scopes)
     {
-        var token = new QuayToken(RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 40), database.Users[user], scopes.Length == 0 ? AllScopes : scopes.ToHashSet(StringComparer.Ordinal), null, Clock.GetUtcNow().AddYears(10));
+        var token = new QuayToken(SuiteOutput.Secret(RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 40)), database.Users[user], scopes.Length == 0 ? AllScopes : scopes.ToHashSet(StringComparer.Ordinal), null, Clock.GetUtcNow().AddYears(10));
         database.Tokens.Add(token);
         return token.Text;
     }

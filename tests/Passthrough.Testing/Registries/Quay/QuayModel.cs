@@ -40,9 +40,9 @@ sealed class QuayRobot(string owner, string shortName, DateTimeOffset created)
 
     public Newtonsoft.Json.Linq.JToken? Metadata { get; set; }
 
-    public string Token { get; private set; } = RandomNumberGenerator.GetString(Letters, 64);
+    public string Token { get; private set; } = SuiteOutput.Secret(RandomNumberGenerator.GetString(Letters, 64));
 
-    public void Regenerate() => Token = RandomNumberGenerator.GetString(Letters, 64);
+    public void Regenerate() => Token = SuiteOutput.Secret(RandomNumberGenerator.GetString(Letters, 64));
 }
 
 sealed class QuayOrganization(string name, string email)

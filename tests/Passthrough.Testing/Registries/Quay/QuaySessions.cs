@@ -26,7 +26,7 @@ sealed class QuaySessions(TimeProvider clock)
 
     public string? CookieOf(string csrf) => sessions.Values.FirstOrDefault(session => session.Csrf == csrf)?.Cookie;
 
-    static string Secret(int length) => RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", length);
+    static string Secret(int length) => SuiteOutput.Secret(RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", length));
 }
 
 /// <param name="Cookie">Its value.</param>
