@@ -29,6 +29,9 @@ public sealed record Argument(string Name, ArgumentType Type = ArgumentType.Text
 
     public ImmutableArray<string> Aliases { get; init; } = [];
 
+    /// <summary>Those of <see cref="Aliases"/> that go with the next major version; a task that uses one is told so.</summary>
+    public ImmutableArray<string> DeprecatedAliases { get; init; } = [];
+
     /// <summary>Environment variables asked in this order where the parameter is not given.</summary>
     public ImmutableArray<string> EnvironmentFallback { get; init; } = [];
 

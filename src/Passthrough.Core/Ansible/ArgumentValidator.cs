@@ -10,7 +10,8 @@ namespace Passthrough.Core.Ansible;
 /// <param name="environment">Where fallbacks and <c>$VAR</c> in paths are read from.</param>
 /// <param name="secrets">Told every secret before anything can fail, so that no message holds one.</param>
 /// <param name="warnings">Told of doubtful input.</param>
-sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, SecretMasker secrets, IList<string> warnings)
+/// <param name="deprecations">Told of names that will not be known for ever.</param>
+sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, SecretMasker secrets, IList<string> warnings, IList<string> deprecations)
 {
     readonly ArgumentCoercion coercion = new(environment);
 
@@ -89,6 +90,8 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
         {
             if (value is not null)
                 warnings.Add($"Both option {place.Prefix}{argument.Name} and its alias {place.Prefix}{alias} are set.");
+            if (argument.DeprecatedAliases.Contains(alias))
+                deprecations.Add($"Alias '{place.Prefix}{alias}' is deprecated. See the module docs for more information");
             value = given[alias];
         }
 

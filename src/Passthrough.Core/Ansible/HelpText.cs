@@ -6,6 +6,9 @@ namespace Passthrough.Core.Ansible;
 /// <summary>What <c>--help</c> prints: the spec, readable.</summary>
 static class HelpText
 {
+    /// <summary>The one that may leave out what this one deprecates.</summary>
+    public static string NextMajorVersion => $"{(typeof(HelpText).Assembly.GetName().Version?.Major ?? 0) + 1}.0.0";
+
     public static string Version => typeof(HelpText).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     public static string Of(ArgumentSpec spec)
@@ -21,7 +24,8 @@ static class HelpText
     {
         foreach (var argument in arguments)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{indent}{argument.Name}{(argument.Aliases.IsEmpty ? "" : $" ({string.Join(", ", argument.Aliases)})")}\n{indent}    {Describe(argument)}\n");
+            var others = string.Join(", ", argument.Aliases.Where(alias => !argument.DeprecatedAliases.Contains(alias)));
+            text.Append(CultureInfo.InvariantCulture, $"{indent}{argument.Name}{(others.Length == 0 ? "" : $" ({others})")}\n{indent}    {Describe(argument)}\n");
             AddArguments(text, argument.Options, indent + "    ");
         }
     }

@@ -58,13 +58,14 @@ public static partial class ModuleHost
         var spec = command.Module.Spec;
         var withStack = command.Options.Verbosity >= 3;
         var warnings = new List<string>(command.Warnings);
+        var deprecations = new List<string>();
         JObject? values = null;
         ModuleContext? context = null;
         JObject answer;
         try
         {
             CryptoLibrary.Require();
-            values = new ArgumentValidator(environment, secrets, warnings).Validate(spec, command.Parameters, command.Options.ModuleName ?? spec.ModuleName, command.Options.IgnoreUnknownParameters);
+            values = new ArgumentValidator(environment, secrets, warnings, deprecations).Validate(spec, command.Parameters, command.Options.ModuleName ?? spec.ModuleName, command.Options.IgnoreUnknownParameters);
             context = new ModuleContext
             {
                 Arguments = new ModuleArguments(values),
@@ -80,7 +81,7 @@ public static partial class ModuleHost
             answer = ResultJson.OfFault(Faults.Describe(fault, cancellation.IsCancellationRequested), withStack);
         }
 
-        ResultJson.AddNotes(answer, context?.Actions ?? [], [.. warnings, .. context?.Warnings ?? []]);
+        ResultJson.AddNotes(answer, context?.Actions ?? [], [.. warnings, .. context?.Warnings ?? []], deprecations);
         if (command.Options.InjectInvocation && values is not null)
             answer["invocation"] = new JObject { ["module_args"] = InvocationOf(spec.Arguments, values) };
         return Masked(answer, secrets);

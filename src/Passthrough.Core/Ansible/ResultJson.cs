@@ -47,12 +47,14 @@ static class ResultJson
     }
 
     /// <summary>Adds what was done and what the user should know, however the run ended.</summary>
-    public static void AddNotes(JObject json, IEnumerable<string> actions, IEnumerable<string> warnings)
+    public static void AddNotes(JObject json, IEnumerable<string> actions, IEnumerable<string> warnings, IReadOnlyList<string> deprecations)
     {
         json["actions"] = new JArray(actions);
         var notes = warnings.Distinct(StringComparer.Ordinal).ToList();
         if (notes.Count > 0)
             json["warnings"] = new JArray(notes);
+        if (deprecations.Count > 0)
+            json["deprecations"] = new JArray(deprecations.Select(DeprecationOf));
     }
 
     /// <summary>The value as every core can read it: no half of a surrogate pair (file names and servers can hold one) and no member that core takes for a type.</summary>
@@ -70,6 +72,9 @@ static class ResultJson
     static string Sentence(ModuleException fault) => fault.Hint is not { Length: > 0 } hint ? fault.Message
         : fault.Message.EndsWith('.') ? $"{fault.Message} {char.ToUpperInvariant(hint[0])}{hint[1..]}"
         : $"{fault.Message}; {hint}";
+
+    // Names go with the next major version only.
+    static JObject DeprecationOf(string message) => new() { ["msg"] = message, ["version"] = HelpText.NextMajorVersion, ["collection_name"] = "disconnected.passthrough" };
 
     static JObject DiffOf(ResultDiff diff) => new()
     {

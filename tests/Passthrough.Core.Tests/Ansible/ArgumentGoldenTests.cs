@@ -48,7 +48,7 @@ public sealed partial class ArgumentGoldenTests
         var warnings = new List<string>();
         try
         {
-            var values = new ArgumentValidator(Environment, new SecretMasker(), warnings).Validate(spec, (JObject)recorded["args"]!, "probe", ignoreUnknown: false);
+            var values = new ArgumentValidator(Environment, new SecretMasker(), warnings, []).Validate(spec, (JObject)recorded["args"]!, "probe", ignoreUnknown: false);
             return $"{Json.Compact(Sorted(values))} {Json.Compact(new JArray(warnings))}";
         }
         catch (ModuleException fault)

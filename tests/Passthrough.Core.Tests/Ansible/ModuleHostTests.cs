@@ -32,6 +32,17 @@ public sealed class ModuleHostTests
     }
 
     [Fact]
+    public async Task A_name_that_goes_is_told_as_Ansible_tells_it()
+    {
+        var answer = await Run(_ => new ModuleResult { Changed = false, Message = "fine" }, arguments: new JObject { ["label"] = "x" });
+
+        Assert.Equal(
+            """[{"msg":"Alias 'label' is deprecated. See the module docs for more information","version":"2.0.0","collection_name":"disconnected.passthrough"}]""",
+            Json.Compact(answer["deprecations"]!));
+        Assert.Null(answer["warnings"]);
+    }
+
+    [Fact]
     public async Task A_fault_has_a_sentence_a_code_and_a_hint()
     {
         var answer = await Run(context =>

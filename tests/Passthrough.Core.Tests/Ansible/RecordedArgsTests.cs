@@ -85,7 +85,7 @@ public sealed class RecordedArgsTests
     {
         var (_, parameters) = RunOptions.Split((JObject)Json.Parse(args));
         var spec = new Probe((string?)parameters["scenario"] ?? "", parameters).Spec;
-        var values = new ArgumentValidator(new Dictionary<string, string>(StringComparer.Ordinal) { ["HOME"] = "/home/u" }, new SecretMasker(), []).Validate(spec, parameters, "probe", ignoreUnknown: false);
+        var values = new ArgumentValidator(new Dictionary<string, string>(StringComparer.Ordinal) { ["HOME"] = "/home/u" }, new SecretMasker(), [], []).Validate(spec, parameters, "probe", ignoreUnknown: false);
         return string.Concat(values.Properties().OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => $"  {p.Name} = {Json.CompactAscii(p.Value)}\n"));
     }
 

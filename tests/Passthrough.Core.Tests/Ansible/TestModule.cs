@@ -10,7 +10,7 @@ sealed class TestModule(Func<ModuleContext, CancellationToken, Task<ModuleResult
         ModuleName = "probe",
         Arguments =
         [
-            new("name") { Aliases = ["title"] },
+            new("name") { Aliases = ["title", "label"], DeprecatedAliases = ["label"] },
             new("password") { NoLog = true, EnvironmentFallback = ["PROBE_PASSWORD"] },
             new("flag", ArgumentType.Flag) { Default = true },
             new("items", ArgumentType.List) { Elements = ArgumentType.Dictionary, Options = [new("key") { NoLog = true }, new("note")] },
