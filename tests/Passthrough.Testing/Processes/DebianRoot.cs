@@ -11,7 +11,10 @@ public sealed class DebianRoot
     /// <summary>Making one takes about a minute; on a busy machine more.</summary>
     static readonly TimeSpan TimeToMake = TimeSpan.FromMinutes(15);
 
-    DebianRoot(string folder) => Folder = folder;
+    /// <summary>Before each command: what programs that were unpacked beside the root need.</summary>
+    readonly string[] prefix;
+
+    DebianRoot(string folder, params string[] prefix) => (Folder, this.prefix) = (folder, prefix);
 
     /// <summary>Where it lies: a file of it can be read and written from outside.</summary>
     public string Folder { get; }
@@ -20,6 +23,16 @@ public sealed class DebianRoot
 
     /// <summary>Ansible on a controller of that suite. Where the suite cannot be had the test is skipped, and says why.</summary>
     public static Task<DebianRoot> Controller(string suite) => Make(suite, suite, "ansible-core", "openssh-client", "skopeo", "ca-certificates");
+
+    /// <summary>Ansible on a controller of Debian 11, whose own core is older than any we support: Debian 12's, unpacked, on Debian 11's Python.</summary>
+    public static async Task<DebianRoot> OldController()
+    {
+        var root = await Make("bullseye", "bullseye", "python3", "python3-yaml", "python3-cryptography", "python3-packaging", "python3-resolvelib", "ca-certificates", "skopeo");
+        var ansible = Checkout.PathOf("artifacts", "tools", "ansible-core");
+        var unpacked = await Command.Run(Checkout.PathOf("scripts", "unpack-debs"), "bookworm", ansible, "ansible-core", "python3-jinja2", "python3-markupsafe");
+        Skip.IfNot(unpacked.Succeeded, unpacked.All.Trim());
+        return new DebianRoot(root.Folder, "env", $"PYTHONPATH={ansible}/usr/lib/python3/dist-packages", $"PATH={ansible}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    }
 
     /// <summary>A host of that suite that modules are sent to: sshd, sudo, Python for Ansible's own modules, an OpenSSL.</summary>
     public static Task<DebianRoot> Target(string suite, params string[] more) => Make(suite, $"{suite}-target", ["python3", "openssh-server", "sudo", "acl", "ca-certificates", .. more]);
@@ -42,7 +55,7 @@ public sealed class DebianRoot
             mount -t proc none "$1/proc" && mount --rbind /dev "$1/dev" && mkdir -p "$1$2" && mount --bind "$2" "$1$2" &&
             root=$1 directory=$3 && shift 3 && exec chroot "$root" env -C "$directory" "$@"
             """;
-        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", Script, "sh", Folder, Checkout.Root, workingDirectory ?? Checkout.Root, .. command];
+        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", Script, "sh", Folder, Checkout.Root, workingDirectory ?? Checkout.Root, .. prefix, .. command];
     }
 
     /// <summary>Removes what users of the pack leave in it, so that the next one begins with nothing.</summary>

@@ -88,10 +88,12 @@ public sealed class OtherSystemsTests(Stage stage) : IClassFixture<Stage>, IDisp
         Assert.True(File.Exists(target["/opt/ocp4-disconnected-helper/templates/icsp/icsp-distribution-target.yml"]));
     }
 
-    [SkippableFact]
-    public async Task From_the_tarball_on_a_host_with_nothing_but_ansible_core()
+    [SkippableTheory]
+    [InlineData("bookworm")]
+    [InlineData("bullseye")]
+    public async Task From_the_tarball_on_a_host_with_nothing_but_ansible_core(string suite)
     {
-        var host = await DebianRoot.Controller("bookworm");
+        var host = suite == "bullseye" ? await DebianRoot.OldController() : await DebianRoot.Controller(suite);
         await host.Clear();
         var tarball = Assert.Single(Directory.GetFiles(Checkout.PathOf("artifacts", "dist"), "*.tar.gz"));
         (await host.Run("sh", "-c", $"mkdir {PackFolder} && tar -xf {tarball} -C {PackFolder} --strip-components=1 && cd {PackFolder} && sha256sum -c --quiet SHA256SUMS")).MustSucceed();
