@@ -25,7 +25,7 @@ static class Faults
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } or SocketException { SocketErrorCode: SocketError.HostNotFound } =>
             new(ErrorCodes.NameResolution, $"a host name does not resolve: {fault.Message}", "look at its spelling and at the DNS of this host", fault),
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } or AuthenticationException =>
-            new(ErrorCodes.Tls, $"TLS failed: {(fault.InnerException ?? fault).Message}", "give the certificate of the server's authority in ca_path", fault),
+            new(ErrorCodes.Tls, $"TLS failed: {(fault.InnerException ?? fault).Message}", "give the certificate of the server's CA in ca_path (registry_ca_path in the playbooks)", fault),
         HttpRequestException or SocketException => new(ErrorCodes.Connection, $"the connection failed: {fault.Message}", null, fault),
         JsonException => new(ErrorCodes.InvalidArgument, $"text that should be JSON is not: {fault.Message}", inner: fault),
         IOException => new(ErrorCodes.File, fault.Message, null, fault),

@@ -76,7 +76,7 @@ public sealed class RegistryTlsTests : IDisposable
         Assert.True(await Ping(server.Port, Pem(root)));
         Assert.True(await Ping(server.Port, Pem(other, root)));
         Assert.True(await Ping(server.Port, null, validate: false));
-        const string Untrusted = "cannot reach the registry https://127.0.0.1:PORT: the certificate of 127.0.0.1 is not trusted (issuer CN=Root CA) | give the PEM file of its CA in ca_path";
+        const string Untrusted = "cannot reach the registry https://127.0.0.1:PORT: the certificate of 127.0.0.1 is not trusted (issuer CN=Root CA) | give the PEM file of its CA in ca_path (registry_ca_path in the playbooks)";
         Assert.Equal(Untrusted, await Refused(ErrorCodes.Tls, server.Port, null));
         Assert.Equal(Untrusted, await Refused(ErrorCodes.Tls, server.Port, Pem(other)));
     }

@@ -92,7 +92,7 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
     }
 
     [Theory]
-    [InlineData("another CA", "give the PEM file of its CA in ca_path")]
+    [InlineData("another CA", "give the PEM file of its CA in ca_path (registry_ca_path in the playbooks)")]
     [InlineData("tag removed", "push it again: push-tar-to-registry.yml")]
     [InlineData("tag moved", "push it again: push-tar-to-registry.yml")]
     [InlineData("layer gone from storage", "push it again: push-tar-to-registry.yml")]

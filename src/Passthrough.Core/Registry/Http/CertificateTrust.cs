@@ -105,7 +105,7 @@ sealed class CertificateTrust
         if ((status & ~RootMissing) == X509ChainStatusFlags.NoError && chain.ChainElements.Any(element => additional.Any(given => given.RawDataMemory.Span.SequenceEqual(element.Certificate.RawDataMemory.Span))))
             return;
         throw (status & RootMissing) != X509ChainStatusFlags.NoError
-            ? Refused(host, $"is not trusted (issuer {leaf.Issuer})", "give the PEM file of its CA in ca_path")
+            ? Refused(host, $"is not trusted (issuer {leaf.Issuer})", "give the PEM file of its CA in ca_path (registry_ca_path in the playbooks)")
             : Refused(host, $"cannot be used: {string.Join(", ", chain.ChainStatus.Select(one => one.Status.ToString()))}", "give the registry a certificate for TLS servers");
     }
 
