@@ -44,6 +44,25 @@ static class CommandLine
         }
     }
 
+    // What people write is YAML as often as JSON, which nearly always is YAML, too.
+    static JObject ReadParameters(string path)
+    {
+        if (!path.EndsWith(".yml", StringComparison.Ordinal) && !path.EndsWith(".yaml", StringComparison.Ordinal))
+            return ReadObject(path, "parameter file");
+        try
+        {
+            return Yaml.ParseAll(File.ReadAllText(path)) is [JObject parameters] ? parameters : throw new ModuleException(ErrorCodes.InvalidArgument, $"parameter file {path} holds no mapping of names to values");
+        }
+        catch (FormatException e)
+        {
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"parameter file {path} is no valid YAML: {e.Message}", inner: e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModuleException(ErrorCodes.File, $"parameter file {path} cannot be read: {e.Message}", inner: e);
+        }
+    }
+
     static ModuleCommand FromPerson(string program, string[] arguments, IReadOnlyDictionary<string, Func<IAnsibleModule>> modules)
     {
         // The program under its build name takes the module's name first: passthrough mirror_repo state=present.
@@ -72,7 +91,7 @@ static class CommandLine
                     options = options with { Verbosity = argument.Length - 1 };
                     break;
                 case ['@', .. var file]:
-                    foreach (var parameter in ReadObject(file, "parameter file").Properties())
+                    foreach (var parameter in ReadParameters(file).Properties())
                         parameters[parameter.Name] = parameter.Value;
                     break;
                 default:

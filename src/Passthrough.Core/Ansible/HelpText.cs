@@ -14,7 +14,7 @@ static class HelpText
     public static string Of(ArgumentSpec spec)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"usage: {spec.ModuleName} [--check] [--diff] [-v] [@file.json] name=value …\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"usage: {spec.ModuleName} [--check] [--diff] [-v] [@file.yml] name=value …\n\n");
         AddArguments(text, spec.Arguments, indent: "  ");
         text.Append("\nprints one JSON object; exit code 1 when it says failed. Secrets belong in the environment or in @file.\n");
         return text.ToString();

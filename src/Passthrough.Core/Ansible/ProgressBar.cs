@@ -1,12 +1,9 @@
-using System.Globalization;
-
 namespace Passthrough.Core.Ansible;
 
 /// <summary>One line on a terminal's stderr that says how far a transfer is; removed when disposed.</summary>
 sealed class ProgressBar : IDisposable
 {
     const int Width = 20;
-    const double MiB = 1024 * 1024;
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     readonly TransferProgress progress;
@@ -31,12 +28,9 @@ sealed class ProgressBar : IDisposable
         var now = progress.Read(TimeProvider.System.GetElapsedTime(started));
         if (now.BytesTotal <= 0)
             return;
-        var fraction = Math.Clamp((double)now.BytesDone / now.BytesTotal, 0, 1);
-        var left = (int)(now.Left?.TotalSeconds ?? 0);
-        var bar = new string('#', (int)(fraction * Width)).PadRight(Width, '.');
+        var bar = new string('#', (int)(now.Fraction * Width)).PadRight(Width, '.');
         // Without wrapping, a narrow terminal cuts the line instead of scrolling with every update.
-        Show(string.Create(CultureInfo.InvariantCulture,
-            $"\r\e[?7l{secrets.Mask(now.Phase)}: [{bar}] {fraction * 100:0}% {now.BytesDone / MiB:0.0}/{now.BytesTotal / MiB:0.0} MiB, {now.ImagesDone}/{now.ImagesTotal} images, {now.BytesPerSecond / MiB:0.0} MiB/s, {left / 3600:00}:{left / 60 % 60:00}:{left % 60:00} left\e[K\e[?7h"));
+        Show($"\r\e[?7l{secrets.Mask(now.Phase)}: [{bar}] {now.Describe()}\e[K\e[?7h");
     }
 
     // A last tick of the timer must not draw behind the answer.

@@ -31,8 +31,9 @@ public sealed class ArchiveVerifier(IArchive archive, int concurrency, TransferP
         var verified = ImmutableArray.CreateBuilder<VerifiedArchiveImage>();
         foreach (var content in found.Images)
         {
-            verified.Add(new VerifiedArchiveImage(content, await FindFaultAsync(content, damaged, cancellation)));
-            progress.AddImage();
+            var fault = await FindFaultAsync(content, damaged, cancellation);
+            verified.Add(new VerifiedArchiveImage(content, fault));
+            progress.AddImage($"{content.Image.Name} {(fault is null ? "is whole" : $"failed: {fault.Message}")}");
         }
 
         return new ArchiveVerification(verified.ToImmutable(), archive.IndexFault, [.. damaged.OrderBy(pair => pair.Key).Select(pair => pair.Value)], contents.Count, contents.Sum(blob => blob.Size));

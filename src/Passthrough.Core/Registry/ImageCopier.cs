@@ -53,7 +53,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             if (before == items[i].Root.Digest && target.Traits.TagProvesContent)
             {
                 outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = before };
-                progress.AddImage();
+                progress.AddImage($"{items[i].Target} is there already");
             }
             else
             {
@@ -173,10 +173,11 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             try
             {
                 outcomes[i] = await PushAsync(items[i], pending[i], incomplete.ContainsKey(i), blobs, stop.Token);
-                progress.AddImage();
+                progress.AddImage($"{items[i].Target} is delivered");
             }
             catch (ModuleException e)
             {
+                progress.Tell($"{items[i].Target} failed: {e.Message}");
                 outcomes[i] = Failed(items[i], pending[i], e);
                 if (!options.ContinueOnError)
                     await stop.CancelAsync();

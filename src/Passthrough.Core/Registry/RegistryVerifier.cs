@@ -26,7 +26,7 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
         await ForEachAsync(Enumerable.Range(0, images.Count), concurrency * SmallRequestsPerBody, async (i, token) =>
         {
             verified[i] = await VerifyAsync(i, images[i], token);
-            progress.AddImage();
+            progress.AddImage($"{images[i].Target} was looked at");
         }, cancellation);
         if (deep)
             await ReadBlobsAsync(verified, cancellation);

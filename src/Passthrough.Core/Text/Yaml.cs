@@ -6,7 +6,8 @@ using YamlDotNet.Core.Events;
 namespace Passthrough.Core.Text;
 
 /// <summary>
-/// Reads YAML as the values of JSON, as Kubernetes does: several documents, anchors and aliases, plain scalars by the core schema of YAML 1.2.
+/// Reads YAML as the values of JSON, as Kubernetes does: several documents, anchors and aliases, plain scalars by the core schema of YAML 1.2,
+/// but for <c>0644</c>, which is 644 there and 420 in YAML 1.1: it stays text.
 /// What hostile text could grow is bounded: depth, and the number of values that aliases unfold to.
 /// </summary>
 public static class Yaml
@@ -117,6 +118,7 @@ public static class Yaml
                 "" or "~" or "null" or "Null" or "NULL" => JValue.CreateNull(),
                 "true" or "True" or "TRUE" => true,
                 "false" or "False" or "FALSE" => false,
+                ['0', not '.', ..] => text,
                 _ when long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => number,
                 _ when IsNumber(text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => number,
                 _ => text,

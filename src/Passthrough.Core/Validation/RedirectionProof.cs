@@ -96,7 +96,7 @@ public sealed class RedirectionProof
                 await LookAsync(proof, read, cancellation);
         }
 
-        request.Progress?.AddImage();
+        request.Progress?.AddImage($"{proof.Image.Image} {(proof.Reads.All(read => read.Passed) ? "passed" : "failed")}");
     }
 
     async Task<ProofRead> ReadAsync(ImageProof proof, Reference pull, Digest? expected, CancellationToken cancellation)

@@ -1,3 +1,4 @@
+using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
@@ -52,6 +53,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("remove", ArgumentType.Flag) { Default = false },
             new("record_path", ArgumentType.Path),
             new("progress_path", ArgumentType.Path),
+            new("log_path", ArgumentType.Path),
             .. RegistryConnection.OptionalArguments,
         ],
         RequiredIf =
@@ -99,6 +101,7 @@ sealed class ImageArchiveModule : IAnsibleModule
         var run = new ArchiveRun(context);
         // Check mode writes nothing, anywhere.
         using var progress = context.Arguments.Text("progress_path") is { } path && !context.CheckMode ? ProgressFile.Start(path, context.Progress, context.Time) : null;
+        using var log = context.Arguments.Text("log_path") is { } logPath && !context.CheckMode ? TransferLog.Start(logPath, context.Progress, context.Time, context.Secrets.Mask) : null;
         var end = "failed";
         try
         {
@@ -113,7 +116,13 @@ sealed class ImageArchiveModule : IAnsibleModule
             run.WarnOfUnmatchedPatterns();
             if (result.Failure is null)
                 end = "done";
+            log?.Tell(result.Failure?.Message ?? result.Message);
             return result;
+        }
+        catch (ModuleException fault)
+        {
+            log?.Tell(fault.Message);
+            throw;
         }
         finally
         {

@@ -40,6 +40,28 @@ public sealed class CommandLineTests : IDisposable
     public void Args_files_are_read_as_python_writes_them(string text, string parameters) =>
         Assert.Equal(parameters, Json.Compact(Read("AnsiballZ_probe", folder.Write("args", text)).Parameters));
 
+    [Fact]
+    public void A_person_may_write_YAML()
+    {
+        var file = folder.Write("args.yml", """
+            # for the night
+            name: from file
+            flag: no
+            mode: 0644
+            items:
+              - {note: first, port: 8443}
+            """);
+
+        Assert.Equal("""{"name":"from file","flag":"no","mode":"0644","items":[{"note":"first","port":8443}]}""", Json.Compact(Read("modules/probe", "@" + file).Parameters));
+    }
+
+    [Theory]
+    [InlineData("name: [", "is no valid YAML: line")]
+    [InlineData("- name", "holds no mapping of names to values")]
+    [InlineData("a: 1\n---\nb: 2\n", "holds no mapping of names to values")]
+    public void A_broken_file_of_a_person_is_one_sentence(string text, string sentence) =>
+        Assert.Contains($"args.yml {sentence}", Assert.Throws<ModuleException>(() => Read("modules/probe", "@" + folder.Write("args.yml", text))).Message, StringComparison.Ordinal);
+
     [Theory]
     [InlineData("")]
     [InlineData("[1]")]

@@ -8,7 +8,7 @@ namespace Passthrough.Core.Tests.Files;
 public sealed class ProgressFileTests : IDisposable
 {
     readonly TestFolder folder = new("progress");
-    readonly ManualTime time = new();
+    readonly TickingTime time = new(TimeSpan.FromSeconds(1));
 
     public void Dispose() => folder.Dispose();
 
@@ -26,7 +26,7 @@ public sealed class ProgressFileTests : IDisposable
         progress.Phase = "uploading";
         progress.SetTotals(3, 4000);
         progress.AddBytes(1000);
-        progress.AddImage();
+        progress.AddImage("quay.io/a:v1 is delivered");
         Assert.Equal("starting", (string)Content["phase"]!);
         time.Advance(1);
 
@@ -65,46 +65,5 @@ public sealed class ProgressFileTests : IDisposable
 
         Assert.Equal(ErrorCodes.File, fault.Code);
         Assert.StartsWith($"{Path} cannot be written: ", fault.Message, StringComparison.Ordinal);
-    }
-
-    /// <summary>A clock that goes when it is told to, and then calls its timers.</summary>
-    sealed class ManualTime : TimeProvider
-    {
-        readonly List<Action> timers = [];
-        long seconds;
-
-        public override long TimestampFrequency => 1;
-
-        public override long GetTimestamp() => seconds;
-
-        public override DateTimeOffset GetUtcNow() => new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero).AddSeconds(seconds);
-
-        public void Advance(int by)
-        {
-            seconds += by;
-            foreach (var timer in timers.ToList())
-                timer();
-        }
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            Assert.Equal((TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)), (dueTime, period));
-            void Tick() => callback(state);
-            timers.Add(Tick);
-            return new Timer(() => timers.Remove(Tick));
-        }
-
-        sealed class Timer(Action stop) : ITimer
-        {
-            public bool Change(TimeSpan dueTime, TimeSpan period) => false;
-
-            public void Dispose() => stop();
-
-            public ValueTask DisposeAsync()
-            {
-                stop();
-                return ValueTask.CompletedTask;
-            }
-        }
     }
 }

@@ -330,6 +330,28 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_log_says_what_became_of_each_image()
+    {
+        var log = stage.Folder["run", "load.log"];
+        await stage.Save();
+        Good(await stage.Run("loaded", check: true, more: ("log_path", log)));
+        Assert.False(File.Exists(log));
+
+        var loaded = Good(await stage.Run("loaded", more: ("log_path", log)));
+        var again = Good(await stage.Run("loaded", more: ("log_path", log)));
+
+        var lines = (await File.ReadAllLinesAsync(log)).Select(line => line[line.IndexOf(' ', StringComparison.Ordinal)..].Trim()).ToList();
+        Assert.Equal(All.Length, lines.Count(line => line.EndsWith(" is delivered", StringComparison.Ordinal)));
+        Assert.Equal(All.Length, lines.Count(line => line.EndsWith(" is there already", StringComparison.Ordinal)));
+        Assert.Equal(["uploading"], lines.Where(line => line == "uploading"));
+        Assert.Equal([(string?)again["msg"], "done"], lines.TakeLast(2));
+        Assert.Contains((string)loaded["msg"]!, lines);
+        Bad(await stage.Run("loaded", more: [("log_path", log), ("path", stage.Folder["none.tar"])]), "FILE", "none.tar");
+        Assert.EndsWith(" failed", (await File.ReadAllLinesAsync(log))[^1], StringComparison.Ordinal);
+        Assert.Contains("none.tar", (await File.ReadAllLinesAsync(log))[^2], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_loads_is_byte_for_byte_what_was_upstream()
     {
         await stage.Save();
