@@ -14,6 +14,9 @@ public sealed record AccountWish(string Namespace, string Name, AccountAccess Ac
     /// <summary>The secret that the user chose, where the product takes one (<see cref="RegistryCapabilities.OwnSecret"/>).</summary>
     public string? Secret { get; init; }
 
+    /// <summary>Whether it is somebody else's account, which gets what it lacks and keeps what it has.</summary>
+    public bool OnlyAdds { get; init; }
+
     /// <summary>Says on the server whose work it is.</summary>
     public string Description => $"ansible:registry_auth:{Name}";
 }
