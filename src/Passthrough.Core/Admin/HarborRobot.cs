@@ -35,6 +35,7 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
         return new HarborRobotState(wish.Name, Exists: true, found)
         {
             Username = username,
+            Description = description,
             Obstacle = description.Length > 0 && !description.StartsWith(Marker, StringComparison.Ordinal)
                 ? new ModuleException(ErrorCodes.Collision, $"robot account {username} on {api.Authority} was not made by registry_auth: its description is \"{description}\"", $"choose another account_name; or, if nobody else needs it, remove it or describe it as {wish.Description}")
                 : null,
