@@ -50,7 +50,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     public async Task RemoveAsync(AccountWish wish, CancellationToken cancellation)
     {
         await RemoveSlotAsync(wish, await ReadAsync(wish, cancellation), cancellation);
-        if (admin.Capabilities.Rotates == RotationKind.SecondAccount && wish with { Name = wish.Name + SecondSuffix } is var second)
+        if (admin.Capabilities.Rotates == RotationKind.SecondAccount && OtherOf(wish, wish) is var second)
             await RemoveSlotAsync(second, await ReadAsync(second, cancellation), cancellation);
     }
 
@@ -71,11 +71,14 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
         admin.Capabilities.Rotates == RotationKind.SecondSecret && order.Stored is { } stored && stored.Username == order.Wish.Name
         && (await admin.CheckSecretAsync(stored, probe, cancellation)).Refusal is null;
 
-    static AccountWish OtherOf(AccountWish order, AccountWish current) => order with { Name = current.Name == order.Name ? order.Name + SecondSuffix : order.Name };
+    static AccountWish OtherOf(AccountWish order, AccountWish current) => current.Name == order.Name ? order with { Name = order.Name + SecondSuffix, StandsFor = order.Name } : order;
 
     async Task<AccountState> ReadAsync(AccountWish wish, CancellationToken cancellation)
     {
         var state = await admin.ReadAccountAsync(wish, cancellation);
+        // Somebody has an account of their own under that name.
+        if (wish.StandsFor is not null && state.Description is { Length: > 0 } description && description != wish.Description)
+            return new AccountState(wish.Name, Exists: false);
         return state.Obstacle is { } obstacle ? throw obstacle : state;
     }
 
@@ -208,7 +211,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
             if (next.State.Exists && order.IsUsedElsewhere && !order.RetirePrevious)
                 throw new ModuleException(ErrorCodes.InvalidArgument, $"{next.State.Username} of the rotation before is still there beside {slot.State.Username}, and somebody may be using it", "run this with retire_previous: true when the cluster has its new pull secret, then rotate again");
             await RemoveSlotAsync(next.Wish, next.State, cancellation);
-            outcome = await MakeAsync(next.State.Exists ? next with { State = new AccountState(wish.Name, Exists: false) } : next, cancellation) ?? throw new ModuleException(ErrorCodes.Server, $"{Title(wish.Name)} was made by somebody else at the same time", "run this again");
+            outcome = await MakeAsync(next.State.Exists ? next with { State = new AccountState(wish.Name, Exists: false) } : next, cancellation) ?? throw new ModuleException(ErrorCodes.Collision, $"{Title(wish.Name)}, which would take over, is there already and was not made for that", "remove it, choose another account_name, or set allow_outage: true, which keeps the account and changes its secret");
         }
 
         if (!order.IsUsedElsewhere || order.RetirePrevious)
@@ -222,7 +225,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     async Task RetireAsync(AccountOrder order, Slot slot, string? current, CancellationToken cancellation)
     {
         var takesOld = !order.IsUsedElsewhere || order.RetirePrevious;
-        if (admin.Capabilities.Rotates == RotationKind.SecondAccount && (order.RetirePrevious || slot.Wish.Name != order.Wish.Name))
+        if (admin.Capabilities.Rotates == RotationKind.SecondAccount)
         {
             var other = OtherOf(order.Wish, slot.Wish);
             var state = await ReadAsync(other, cancellation);

@@ -14,8 +14,14 @@ public sealed record AccountWish(string Namespace, string Name, AccountAccess Ac
     /// <summary>The secret that the user chose, where the product takes one (<see cref="RegistryCapabilities.OwnSecret"/>).</summary>
     public string? Secret { get; init; }
 
+    /// <summary>Whether it is somebody else's account, which gets what it lacks and keeps what it has.</summary>
+    public bool OnlyAdds { get; init; }
+
+    /// <summary>The account that this one takes turns with, of which it is the second; null where it is the first.</summary>
+    public string? StandsFor { get; init; }
+
     /// <summary>Says on the server whose work it is.</summary>
-    public string Description => $"ansible:registry_auth:{Name}";
+    public string Description => $"ansible:registry_auth:{StandsFor ?? Name}";
 }
 
 /// <summary>A service account as the server told of it. Products extend it with what their plans need.</summary>
@@ -30,6 +36,9 @@ public record AccountState(string Name, bool Exists)
     public ModuleException? Obstacle { get; init; }
 
     public bool IsEnabled { get; init; } = true;
+
+    /// <summary>As <see cref="AccountWish.Description"/>, where the server shows it.</summary>
+    public string? Description { get; init; }
 
     public DateTimeOffset? CreatedAt { get; init; }
 

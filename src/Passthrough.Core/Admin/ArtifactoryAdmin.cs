@@ -71,7 +71,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
         if (answer.Status == HttpStatusCode.NotFound)
             return await PingAsync(cancellation);
         if (answer.Json is not JObject json || json["services"] is not JArray services)
-            throw answer.Status == HttpStatusCode.ServiceUnavailable ? answer.Fault! : answer.IsSuccess || IsRedirect(answer) ? answer.NotExpected("Artifactory's health") : answer.Fault!;
+            throw answer.Fault ?? answer.NotExpected("Artifactory's health");
 
         var states = services.OfType<JObject>().Select(service => new ServiceState(Text(service["service_id"]).Split('@')[0], Text(service["state"]), Text(service["message"]))).ToList();
         var components = states.DistinctBy(state => state.Name, StringComparer.Ordinal).ToDictionary(state => state.Name, state => states.Find(one => one.Name == state.Name && one.Status != "HEALTHY")?.Status ?? "HEALTHY", StringComparer.Ordinal);
@@ -431,8 +431,6 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     static bool IsArtifactory(AdminAnswer answer) =>
         answer.Headers.ContainsKey("X-JFrog-Version") || answer.Headers.ContainsKey("X-Artifactory-Id")
         || (answer.Headers.TryGetValue("WWW-Authenticate", out var wants) && wants.Any(line => line.Contains("Artifactory Realm", StringComparison.Ordinal)));
-
-    static bool IsRedirect(AdminAnswer answer) => (int)answer.Status is >= 300 and < 400;
 
     /// <summary>Ours, and of this repository: another namespace's account may have the same name.</summary>
     static string Description(AccountWish wish) => $"ansible:registry_auth:{wish.Namespace}/{wish.Name}";

@@ -32,11 +32,13 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
         if (list.Robots.FirstOrDefault(robot => HarborApi.Text(robot["name"]).Split('+')[^1] == wish.Name) is not { } found)
             return new HarborRobotState(wish.Name, Exists: false, []);
         var (username, description) = (HarborApi.Text(found["name"]), HarborApi.Text(found["description"]));
-        if (description.Length > 0 && !description.StartsWith(Marker, StringComparison.Ordinal))
-            throw new ModuleException(ErrorCodes.Collision, $"robot account {username} on {api.Authority} was not made by registry_auth: its description is \"{description}\"", $"choose another account_name; or, if nobody else needs it, remove it or describe it as {wish.Description}");
         return new HarborRobotState(wish.Name, Exists: true, found)
         {
             Username = username,
+            Description = description,
+            Obstacle = description.Length > 0 && !description.StartsWith(Marker, StringComparison.Ordinal)
+                ? new ModuleException(ErrorCodes.Collision, $"robot account {username} on {api.Authority} was not made by registry_auth: its description is \"{description}\"", $"choose another account_name; or, if nobody else needs it, remove it or describe it as {wish.Description}")
+                : null,
             IsEnabled = found["disable"] is not { Type: JTokenType.Boolean } disabled || !(bool)disabled,
             CreatedAt = Time(HarborApi.Text(found["creation_time"])),
             ExpiresAt = Expiry(found["expires_at"]),
@@ -49,10 +51,10 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
         if (known is not HarborRobotState { Exists: true } state)
             return [];
         var changes = new List<string>();
-        if (!state.IsEnabled)
+        if (!state.IsEnabled && !wish.OnlyAdds)
             changes.Add($"enable robot account {wish.Name}");
         if (!HasRights(state.Json, wish))
-            changes.Add($"set the rights of robot account {wish.Name} in {wish.Namespace} to {string.Join(" and ", Actions(wish))}");
+            changes.Add($"{(wish.OnlyAdds ? "add to" : "set")} the rights of robot account {wish.Name} in {wish.Namespace}{(wish.OnlyAdds ? ":" : " to")} {string.Join(" and ", Actions(wish))}");
         return changes.Count == 0 ? [] : [new PlannedChange(string.Join(" and ", changes), token => UpdateAsync(wish, state, duration: null, token))];
     }
 
@@ -127,9 +129,9 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
             ["name"] = state.Username,
             ["description"] = HarborApi.Text(state.Json["description"]) is { Length: > 0 } description ? description : wish.Description,
             ["level"] = "project",
-            ["disable"] = false,
+            ["disable"] = wish.OnlyAdds && !state.IsEnabled,
             ["duration"] = duration ?? state.Json["duration"],
-            ["permissions"] = Permissions(wish),
+            ["permissions"] = Permissions(wish, state.Json),
         };
         (await WriteAsync(HttpMethod.Put, $"robots/{(string?)state.Json["id"]}", body, $"change robot account {state.Username}", cancellation)).EnsureSuccess();
     }
@@ -150,22 +152,24 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
     static IReadOnlyList<string> Actions(AccountWish wish) =>
         [.. new[] { AccountAccess.Pull, AccountAccess.Push, AccountAccess.Delete }.Where(access => wish.Access.HasFlag(access)).Select(access => access.ToString().ToLowerInvariant())];
 
-    static JArray Permissions(AccountWish wish) =>
-    [
-        new JObject
-        {
-            ["kind"] = "project",
-            ["namespace"] = wish.Namespace,
-            ["access"] = new JArray(Actions(wish).Select(action => new JObject { ["resource"] = "repository", ["action"] = action })),
-        },
-    ];
+    /// <param name="robot">Whose other rights stay, where they are to; null for one that is still to be made.</param>
+    static JArray Permissions(AccountWish wish, JObject? robot = null)
+    {
+        var rights = Actions(wish);
+        List<JToken> access = wish.OnlyAdds && AccessOf(robot, wish) is { } has ? [.. has.Where(right => !rights.Contains(RepositoryRight(right)))] : [];
+        access.AddRange(rights.Select(action => new JObject { ["resource"] = "repository", ["action"] = action }));
+        return [new JObject { ["kind"] = "project", ["namespace"] = wish.Namespace, ["access"] = new JArray(access) }];
+    }
 
     static bool HasRights(JObject robot, AccountWish wish) =>
-        robot["permissions"] is JArray { Count: 1 } permissions
-        && HarborApi.Text(permissions[0]["namespace"]) == wish.Namespace
-        && permissions[0]["access"] is JArray access
-        && access.Select(right => $"{HarborApi.Text(right["resource"])}:{HarborApi.Text(right["action"])}{HarborApi.Text(right["effect"])}").ToHashSet(StringComparer.Ordinal)
-            .SetEquals(Actions(wish).Select(action => "repository:" + action));
+        AccessOf(robot, wish) is { } access && access.Select(RepositoryRight).ToHashSet(StringComparer.Ordinal) is var has && (wish.OnlyAdds ? has.IsSupersetOf(Actions(wish)) : has.SetEquals(Actions(wish)));
+
+    static JArray? AccessOf(JObject? robot, AccountWish wish) =>
+        robot?["permissions"] is JArray { Count: 1 } permissions && HarborApi.Text(permissions[0]["namespace"]) == wish.Namespace ? permissions[0]["access"] as JArray : null;
+
+    /// <summary><c>pull</c>; what is no right over repositories, or one that is denied, is none of these words.</summary>
+    static string RepositoryRight(JToken right) =>
+        $"{(HarborApi.Text(right["resource"]) is "repository" ? "" : ":")}{HarborApi.Text(right["action"])}{(HarborApi.Text(right["effect"]) is "" or "allow" ? "" : ":")}";
 
     static DateTimeOffset? Expiry(JToken? seconds) => seconds is { Type: JTokenType.Integer } && (long)seconds is > 0 and < 253402300799 ? DateTimeOffset.FromUnixTimeSeconds((long)seconds) : null;
 

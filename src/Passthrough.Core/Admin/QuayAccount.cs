@@ -15,7 +15,7 @@ public sealed partial class QuayAdmin
     public async Task<AccountState> ReadAccountAsync(AccountWish wish, CancellationToken cancellation)
     {
         var answer = await api.GetAsync(RobotPath(wish), $"look for robot {wish.Name} of organization {wish.Namespace} on {Authority}", cancellation);
-        var isMissing = answer.Status == HttpStatusCode.NotFound || (answer.Status == HttpStatusCode.BadRequest && answer.Words.Contains("Could not find robot", StringComparison.Ordinal));
+        var isMissing = answer.Status is HttpStatusCode.NotFound or HttpStatusCode.BadRequest;
         if (await FindOrganizationAsync(wish.Namespace, cancellation) is not { } organization)
             return new Robot(wish.Name, Exists: false);
         var teams = (organization["teams"] as JObject)?.Properties().ToDictionary(team => team.Name, team => team.Value, StringComparer.Ordinal) ?? [];
@@ -131,11 +131,11 @@ public sealed partial class QuayAdmin
         }
 
         if (mayPush && !robot.Memberships.Contains(CreatorTeam))
-            changes.Add(Change($"put robot {wish.Name} into team {CreatorTeam}", HttpMethod.Put, $"{organization}/team/{CreatorTeam}/members/{username}", null, "already a member"));
+            changes.Add(Change($"put robot {wish.Name} into team {CreatorTeam}", HttpMethod.Put, $"{organization}/team/{CreatorTeam}/members/{username}", null));
         // More than it needs: an owner can do everything, and one that only pulls has nothing to create.
         changes.AddRange(robot.Memberships
-            .Where(team => robot.Teams.GetValueOrDefault(team) is { } role && (role == "admin" || (role == "creator" && !mayPush)) && !(mayPush && team == CreatorTeam))
-            .Select(team => Change($"take robot {wish.Name} out of team {team}, which gives it more than it needs", HttpMethod.Delete, $"{organization}/team/{Escape(team)}/members/{username}", null, "does not belong")));
+            .Where(team => !wish.OnlyAdds && robot.Teams.GetValueOrDefault(team) is { } role && (role == "admin" || (role == "creator" && !mayPush)) && !(mayPush && team == CreatorTeam))
+            .Select(team => Change($"take robot {wish.Name} out of team {team}, which gives it more than it needs", HttpMethod.Delete, $"{organization}/team/{Escape(team)}/members/{username}", null)));
     }
 
     /// <summary>Exactly one default permission: the server takes a second one, and one that contradicts it.</summary>
@@ -146,9 +146,9 @@ public sealed partial class QuayAdmin
         var text = $"let robot {wish.Name} {role} in all repositories that others make in {wish.Namespace} later";
         if (kept is null)
             changes.Add(Change(text, HttpMethod.Post, path, new JObject { ["role"] = role, ["delegate"] = new JObject { ["name"] = robot.Username ?? "", ["kind"] = "user" } }));
-        else if (kept.Role != role)
+        else if (kept.Role != role && !(wish.OnlyAdds && kept.Role == "admin"))
             changes.Add(Change(text, HttpMethod.Put, $"{path}/{Escape(kept.Id)}", new JObject { ["role"] = role }));
-        changes.AddRange(robot.Defaults.Where(one => one != kept).Select(one => Change($"remove a second default permission of robot {wish.Name} ({one.Role})", HttpMethod.Delete, $"{path}/{Escape(one.Id)}", null)));
+        changes.AddRange(robot.Defaults.Where(one => one != kept && !wish.OnlyAdds).Select(one => Change($"remove a second default permission of robot {wish.Name} ({one.Role})", HttpMethod.Delete, $"{path}/{Escape(one.Id)}", null)));
     }
 
     void PlanRights(AccountWish wish, Robot robot, List<PlannedChange> changes)
@@ -166,7 +166,7 @@ public sealed partial class QuayAdmin
         changes.Add(new PlannedChange(text, async cancellation =>
         {
             foreach (var repository in wrong)
-                await DoAsync(text, HttpMethod.Put, $"repository/{Escape(wish.Namespace)}/{repository}/permissions/user/{robot.Username}", new JObject { ["role"] = role }, [], cancellation);
+                await DoAsync(text, HttpMethod.Put, $"repository/{Escape(wish.Namespace)}/{repository}/permissions/user/{robot.Username}", new JObject { ["role"] = role }, cancellation);
         }));
     }
 
@@ -176,7 +176,8 @@ public sealed partial class QuayAdmin
     {
         var action = $"create robot {wish.Name} of organization {wish.Namespace} on {Authority}";
         var answer = await api.WriteAsync(HttpMethod.Put, RobotPath(wish), new JObject { ["description"] = wish.Description }, action, cancellation);
-        if (answer.Words.StartsWith("Existing robot", StringComparison.Ordinal))
+        // Whatever it says: whether the robot is there tells whether somebody was faster.
+        if (answer.Status == HttpStatusCode.BadRequest && (await api.GetAsync(RobotPath(wish), action, cancellation)).IsSuccess)
             throw new ConflictFault(answer.Fault!);
         if (answer.Words.Contains("have been disabled", StringComparison.Ordinal))
             throw new ModuleException(ErrorCodes.Unsupported, $"cannot {action}: {answer.Words}", RobotsHint) { HttpStatus = (int)answer.Status };
@@ -199,9 +200,9 @@ public sealed partial class QuayAdmin
     {
         var robot = (Robot)state;
         var organization = $"organization/{Escape(robot.Username!.Split('+')[0])}";
-        var changes = new List<PlannedChange> { Change($"remove robot {robot.Username}", HttpMethod.Delete, $"{organization}/robots/{Escape(robot.Name)}", null, "Could not find robot") };
+        var changes = new List<PlannedChange> { Change($"remove robot {robot.Username}", HttpMethod.Delete, $"{organization}/robots/{Escape(robot.Name)}", null) };
         if (robot.Teams.ContainsKey(CreatorTeam) && !robot.OthersInTeam && robot.Memberships.Contains(CreatorTeam))
-            changes.Add(Change($"remove team {CreatorTeam}, which is empty then", HttpMethod.Delete, $"{organization}/team/{CreatorTeam}", null, "is not a team"));
+            changes.Add(Change($"remove team {CreatorTeam}, which is empty then", HttpMethod.Delete, $"{organization}/team/{CreatorTeam}", null));
         return changes;
     }
 

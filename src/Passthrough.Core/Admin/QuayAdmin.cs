@@ -163,18 +163,16 @@ public sealed partial class QuayAdmin : IRegistryAdmin
 
     static string Escape(string name) => Uri.EscapeDataString(name);
 
-    /// <summary>A change on the server whose 400 "is there already" or "is not there" means that somebody was faster.</summary>
+    /// <summary>A change on the server. 400 is also what "is there already" and "is not there" are: then it is read again, and if it still is to be done, that was the answer.</summary>
     /// <param name="text">For <c>actions</c>, and in messages.</param>
-    /// <param name="raced">Words of the refusals that mean it.</param>
-    PlannedChange Change(string text, HttpMethod method, string path, JToken? body, params string[] raced) =>
-        new(text, async cancellation => await DoAsync(text, method, path, body, raced, cancellation));
+    PlannedChange Change(string text, HttpMethod method, string path, JToken? body) => new(text, cancellation => DoAsync(text, method, path, body, cancellation));
 
-    async Task<AdminAnswer> DoAsync(string text, HttpMethod method, string path, JToken? body, string[] raced, CancellationToken cancellation)
+    async Task DoAsync(string text, HttpMethod method, string path, JToken? body, CancellationToken cancellation)
     {
         var answer = await api.WriteAsync(method, path, body, $"{text} on {Authority}", cancellation);
-        if (answer.Fault is { } fault && (answer.Status == HttpStatusCode.NotFound || raced.Any(words => answer.Words.Contains(words, StringComparison.Ordinal))))
-            throw new ConflictFault(fault);
-        return answer.EnsureSuccess();
+        if (answer.Status is HttpStatusCode.NotFound or HttpStatusCode.BadRequest)
+            throw new ConflictFault(answer.Fault!);
+        answer.EnsureSuccess();
     }
 
     /// <summary>Some names, for a sentence.</summary>

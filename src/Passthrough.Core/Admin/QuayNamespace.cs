@@ -25,7 +25,8 @@ public sealed partial class QuayAdmin
 
         if (organization["is_admin"] is not JValue { Value: true })
             return new Organization(name, Exists: true);
-        if (features.Contains("PROXY_CACHE") && QuayApi.Text((await GetAsync($"{path}/proxycache", $"look whether organization {name} pulls through")).Json, "upstream_registry") is { Length: > 0 } upstream)
+        // Where it does not tell its features, that one is asked for all the same: pushes into a cache are lost.
+        if ((features.Count == 0 || features.Contains("PROXY_CACHE")) && QuayApi.Text((await GetAsync($"{path}/proxycache", $"look whether organization {name} pulls through")).Json, "upstream_registry") is { Length: > 0 } upstream)
         {
             return new Organization(name, Exists: true)
             {
@@ -34,6 +35,11 @@ public sealed partial class QuayAdmin
         }
 
         var repositories = await ListRepositoriesAsync(name, cancellation);
+        // It was made by asking for push, as a push makes others.
+        var risk = $"repositories that a push makes on {Authority} are public, although visibility is private: set CREATE_PRIVATE_REPO_ON_PUSH: true in its config.yaml, or run mirror_repo again after each push";
+        if (wish.IsPublic == false && repositories?.Any(repository => repository is { Name: ProbeRepository, IsPublic: true }) == true && !risks.Contains(risk))
+            risks.Add(risk);
+        List<QuayRepository>? own = repositories is null ? null : [.. repositories.Where(repository => repository.Name != ProbeRepository)];
         var limits = Capabilities.Quota.IsThere ? await GetAsync($"{path}/quota", $"read the quota of organization {name}") : null;
         // A token may not be allowed to look, which is no matter where nothing is asked for.
         var quota = limits is null || (limits.Status == HttpStatusCode.Forbidden && wish.QuotaBytes is null) ? null : ReadQuota(limits.Array());
@@ -45,8 +51,8 @@ public sealed partial class QuayAdmin
             Quota = quota,
             QuotaBytes = limits is { IsSuccess: true } ? quota?.Bytes ?? 0 : null,
             // Where there are none yet, nothing is otherwise than it is wished.
-            IsPublic = repositories is { Count: 0 } ? wish.IsPublic ?? false : repositories?.Any(repository => repository.IsPublic),
-            HoldsImages = repositories is null ? null : await HoldImagesAsync(name, repositories, cancellation),
+            IsPublic = own is { Count: 0 } ? wish.IsPublic ?? false : own?.Exists(repository => repository.IsPublic),
+            HoldsImages = own is null ? null : await HoldImagesAsync(name, own, cancellation),
         };
 
         Task<AdminAnswer> GetAsync(string target, string action) => api.GetAsync(target, $"{action} on {Authority}", cancellation);
@@ -72,7 +78,7 @@ public sealed partial class QuayAdmin
 
     async Task<bool> HoldImagesAsync(string organization, IReadOnlyList<QuayRepository> repositories, CancellationToken cancellation)
     {
-        foreach (var repository in repositories.Where(one => one.Name != ProbeRepository))
+        foreach (var repository in repositories)
         {
             if (repository.HasTags ?? await HasTagsAsync(organization, repository.Name, cancellation))
                 return true;
@@ -101,13 +107,18 @@ public sealed partial class QuayAdmin
         var changes = new List<PlannedChange>();
         if (organization.Exists != true)
         {
-            changes.Add(Change($"create organization {name}", HttpMethod.Post, "organization/", new JObject { ["name"] = name }, "already exists"));
+            changes.Add(Change($"create organization {name}", HttpMethod.Post, "organization/", new JObject { ["name"] = name }));
         }
         else if (!organization.MayLook)
         {
             // Who may not look may not change either; that is told before this is done.
             var isAsked = wish.IsPublic is not null || wish.QuotaBytes is not null || wish.Repositories.Count > 0;
             return isAsked ? [Change($"look at organization {name} as its owner", HttpMethod.Put, $"organization/{Escape(name)}", new JObject())] : [];
+        }
+
+        else if (organization.Repositories is null && (wish.IsPublic is not null || wish.Repositories.Count > 0))
+        {
+            throw new ModuleException(ErrorCodes.Unauthorized, $"the token may not see the repositories of organization {name} on {Authority} (it lacks the scope repo:admin), so whether they are as asked for cannot be told", api.RightsHint);
         }
 
         changes.AddRange(organization.PrunePolicies.Select(policy => Change($"remove the pruning policy {policy} of organization {name}, which would remove images", HttpMethod.Delete, $"organization/{Escape(name)}/autoprunepolicy/{Escape(policy)}", null)));
@@ -118,8 +129,7 @@ public sealed partial class QuayAdmin
             $"create repository {name}/{repository}",
             HttpMethod.Post,
             "repository",
-            new JObject { ["namespace"] = name, ["repository"] = repository, ["visibility"] = Word(isPublic), ["description"] = "", ["repo_kind"] = "image" },
-            "already exists")));
+            new JObject { ["namespace"] = name, ["repository"] = repository, ["visibility"] = Word(isPublic), ["description"] = "", ["repo_kind"] = "image" })));
         List<string> others = [.. there.Where(repository => wish.IsPublic is not null && repository.IsPublic != isPublic && repository.Name != ProbeRepository).Select(repository => repository.Name)];
         if (others.Count > 0)
         {
@@ -127,7 +137,7 @@ public sealed partial class QuayAdmin
             changes.Add(new PlannedChange(text, async cancellation =>
             {
                 foreach (var repository in others)
-                    await DoAsync(text, HttpMethod.Post, $"repository/{Escape(name)}/{repository}/changevisibility", new JObject { ["visibility"] = Word(isPublic) }, [], cancellation);
+                    await DoAsync(text, HttpMethod.Post, $"repository/{Escape(name)}/{repository}/changevisibility", new JObject { ["visibility"] = Word(isPublic) }, cancellation);
             }));
         }
 
@@ -140,19 +150,19 @@ public sealed partial class QuayAdmin
     {
         var (quota, path) = (organization.Quota, $"organization/{Escape(wish.Name)}/quota");
         if (wish.QuotaBytes == 0 && quota is not null)
-            yield return Superuser($"remove the quota of organization {wish.Name}", (text, cancellation) => DoAsync(text, HttpMethod.Delete, $"{path}/{quota.Id}", null, [], cancellation));
+            yield return Superuser($"remove the quota of organization {wish.Name}", (text, cancellation) => DoAsync(text, HttpMethod.Delete, $"{path}/{quota.Id}", null, cancellation));
         if (wish.QuotaBytes is not > 0 || quota is { Rejects: true } && quota.Bytes == wish.QuotaBytes)
             yield break;
         var limit = new JObject { ["limit_bytes"] = wish.QuotaBytes };
         yield return Superuser($"limit organization {wish.Name} to {wish.QuotaBytes} bytes", async (text, cancellation) =>
         {
             if (quota is null)
-                await DoAsync(text, HttpMethod.Post, path, limit, ["already exists"], cancellation);
+                await DoAsync(text, HttpMethod.Post, path, limit, cancellation);
             else
-                await DoAsync(text, HttpMethod.Put, $"{path}/{quota.Id}", limit, [], cancellation);
+                await DoAsync(text, HttpMethod.Put, $"{path}/{quota.Id}", limit, cancellation);
             // Alone it is a number that nobody looks at.
             if ((quota ?? ReadQuota((await api.GetAsync(path, text, cancellation)).Array())) is { Rejects: false } made)
-                await DoAsync(text, HttpMethod.Post, $"{path}/{made.Id}/limit", new JObject { ["type"] = "Reject", ["threshold_percent"] = 100 }, [], cancellation);
+                await DoAsync(text, HttpMethod.Post, $"{path}/{made.Id}/limit", new JObject { ["type"] = "Reject", ["threshold_percent"] = 100 }, cancellation);
         });
     }
 

@@ -41,8 +41,6 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
             context.Warnings.Add(risk);
 
         var predicted = context.CheckMode && runner.HasChanged ? WithWish(admin.Capabilities, before, wish) : after;
-        if (predicted.IsPublic == true && wish.IsPublic == false)
-            context.Warnings.Add($"{Name} on {Authority} is public although visibility is private: anybody who reaches the registry can pull from it");
         var isNew = before.Exists != true && predicted.Exists == true;
         var sentence = !runner.HasChanged ? "is as it should be" : isNew ? context.CheckMode ? "would be made" : "was made" : context.CheckMode ? "would be changed" : "was changed";
         return (new Place(predicted, $"{Name} on {Authority} {sentence}") { IsChanged = runner.HasChanged, IsCreated = isNew }, Diff(before, predicted));
@@ -171,7 +169,8 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
     {
         foreach (var account in context.Arguments.List("grant_to").Distinct(StringComparer.Ordinal))
         {
-            var wish = new AccountWish(Name, account, AccountAccess.Pull | AccountAccess.Push);
+            // The registry's own name for it is taken, too: robot$mirror+ocp-mirror.
+            var wish = new AccountWish(Name, account.Split('+')[^1], AccountAccess.Pull | AccountAccess.Push) { OnlyAdds = true };
             var state = await admin.ReadAccountAsync(wish, cancellation);
             if (!state.Exists)
                 throw new ModuleException(ErrorCodes.NotFound, $"grant_to names {account}, and {Name} on {Authority} has no account of that name", "make it with registry_auth first, or correct grant_to");

@@ -182,7 +182,11 @@ sealed class AccountRun
     async Task<Account> UseGivenAsync(IRegistryAdmin admin, Credential? account, CancellationToken cancellation)
     {
         if (context.Arguments.Text("rotate") == "always")
+        {
+            admin.Capabilities.Rotation.Require("rotate: always");
             throw new ModuleException(ErrorCodes.Unsupported, "rotate: always: the account was given and not made here, so its password is not changed here", "change it on the registry and give the new one");
+        }
+
         var credential = account is null ? null : admin.AsDockerLogin(account)
             ?? throw new ModuleException(ErrorCodes.Unsupported, $"for {Authority} there is a token and no password; registry_type {connection.Product.Name} has nothing to make a lasting account from it", "give username and password");
         var check = await admin.CheckSecretAsync(credential, probe, cancellation);

@@ -165,6 +165,24 @@ public sealed class HarborAccountTests : IAsyncLifetime
         Assert.Equal("robot$mirror+ocp-pull-2", (string)stage.PullAuthConfig["username"]!);
     }
 
+    /// <summary>Of the same name as the second one that rotation makes: it is never taken for that one.</summary>
+    [Fact]
+    public async Task An_account_of_its_own_that_is_named_like_the_second_is_left_alone()
+    {
+        await stage.Auth(PullOnly);
+        await stage.Auth(PullOnly, ("account_name", "ocp-pull-2"), ("dest_dir", stage.PathOf("another")));
+        var (other, secret) = (State.Robots[1], State.Robots[1].Secret);
+        Directory.Delete(stage.Out, recursive: true);
+
+        Assert.Equal("robot$mirror+ocp-pull", (string)(await stage.Auth(PullOnly))["account"]!["username"]!);
+        Assert.Contains("robot account ocp-pull-2, which would take over, is there already and was not made for that", (string)(await stage.Auth(PullOnly, ("rotate", "always")))["msg"]!, StringComparison.Ordinal);
+        await stage.Auth(PullOnly, ("retire_previous", true));
+        await stage.Auth(PullOnly, ("state", "absent"));
+
+        Assert.Same(other, Assert.Single(State.Robots));
+        Assert.Equal(secret, other.Secret);
+    }
+
     [Fact]
     public async Task The_account_that_pushes_leaves_no_old_one_behind_and_keeps_its_name_where_an_outage_is_allowed()
     {

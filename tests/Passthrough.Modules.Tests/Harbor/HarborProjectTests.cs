@@ -165,6 +165,31 @@ public sealed class HarborProjectTests : IAsyncLifetime
         Assert.False((bool)(await stage.Repo(("namespace", "2026")))["changed"]!);
     }
 
+    /// <summary>Somebody else's robot gets what pushing needs and keeps the rest, the switch that turned it off included; registry_auth still does not take it over.</summary>
+    [Fact]
+    public async Task An_account_that_exists_gets_what_pushing_needs_and_keeps_what_it_has()
+    {
+        await stage.Repo();
+        await stage.Auth(("account_name", "theirs"));
+        var robot = stage.State.Robots.Single();
+        robot.Description = "the build farm's";
+        robot.IsDisabled = true;
+        robot.Permissions = [new HarborPermission("project", "mirror", [new HarborAccess("repository", "pull"), new HarborAccess("artifact", "read")])];
+        (string, JToken?) grant = ("grant_to", new JArray("robot$mirror+theirs"));
+
+        var predicted = await stage.CheckRepo(grant);
+        var granted = await stage.Repo(grant);
+
+        Assert.Equal(predicted["actions"]!, granted["actions"]!, JToken.EqualityComparer);
+        Assert.Equal(["add to the rights of robot account theirs in mirror: pull and push"], granted["actions"]!.Select(action => (string)action!));
+        Assert.Equal(["artifact:read", "repository:pull", "repository:push"], robot.Permissions.Single().Access.Select(access => $"{access.Resource}:{access.Action}").Order());
+        Assert.True(robot.IsDisabled);
+        Assert.Equal("the build farm's", robot.Description);
+        Assert.False((bool)(await stage.Repo(("grant_to", new JArray("theirs"))))["changed"]!);
+        Assert.Contains("was not made by registry_auth: its description is \"the build farm's\"", Message(await stage.Auth(("account_name", "theirs"))), StringComparison.Ordinal);
+        Assert.Contains("grant_to names nobody, and mirror on", Message(await stage.Repo(("grant_to", new JArray("nobody")))), StringComparison.Ordinal);
+    }
+
     /// <summary>A robot may not look at its project: that it is there is enough.</summary>
     [Fact]
     public async Task The_robot_itself_finds_its_project_as_it_should_be()

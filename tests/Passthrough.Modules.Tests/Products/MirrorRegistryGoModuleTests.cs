@@ -68,7 +68,7 @@ public sealed class MirrorRegistryGoModuleTests : IAsyncLifetime, IDisposable
     public async Task What_it_cannot_do_it_says()
     {
         (await run.Auth(("method", "robot"))).MustFail("method: robot: mirror-registry (Go) has only the user that its installation made", "use method: user");
-        (await run.Auth(("rotate", "always"))).MustFail("rotate: always: the account was given and not made here");
+        (await run.Auth(("rotate", "always"))).MustFail("rotate: always: mirror-registry (Go) cannot change a password over the network", "change it on its host and give the new one");
         (await run.Auth(("secret", "An0ther-secret"))).MustFail("secret: mirror-registry (Go) cannot change a password over the network");
         (await run.Repo(("visibility", "private"))).MustFail("visibility: mirror-registry (Go) makes public repositories", "CREATE_PRIVATE_REPO_ON_PUSH");
         (await run.Repo(("quota", "1GiB"))).MustFail("quota: mirror-registry (Go) has no quotas");

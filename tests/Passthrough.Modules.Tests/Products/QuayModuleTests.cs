@@ -336,10 +336,32 @@ public abstract class QuayModuleTests(string type, QuaySettings settings) : IAsy
 
         Assert.Equal(3, granted.Actions().Count);
         (await Run.Repo(("grant_to", new JArray("theirs")))).MustNotChange();
+        (await Run.Repo(("grant_to", new JArray("mirror+theirs")))).MustNotChange();
+        // What it has beside that is none of our business.
+        await Api("PUT", $"{Organization}/team/owners/members/mirror+theirs");
+        await Api("POST", $"{Organization}/prototypes", new JObject { ["role"] = "admin", ["delegate"] = new JObject { ["name"] = "mirror+theirs", ["kind"] = "user" } });
+        (await Run.Repo(("grant_to", new JArray("theirs")))).MustNotChange();
         (await Run.Repo(("grant_to", new JArray("nobody")))).MustFail("grant_to names nobody");
         // It is not registry_auth's to keep for that.
         (await Run.Auth(("account_name", "theirs"))).MustFail("robot mirror+theirs exists and was not made by registry_auth: its description is \"the build farm's\"", "choose another account_name");
         (await Run.Auth(("account_name", "theirs"), ("state", "absent"))).MustFail("robot mirror+theirs exists and was not made by registry_auth");
+    }
+
+    [Fact]
+    public async Task A_server_that_makes_public_what_is_pushed_is_told_of_where_private_was_asked()
+    {
+        const string Risk = "are public, although visibility is private";
+        Registry.Settings.PrivateOnPush = false;
+        (await Run.Repo(("visibility", "private"))).MustChange();
+        (await Run.Auth()).MustChange();
+
+        // The repository that was asked whether it can be pushed to shows what a push makes.
+        Assert.Contains((await Run.Repo(("visibility", "private"))).MustNotChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal) && warning.Contains("CREATE_PRIVATE_REPO_ON_PUSH: true", StringComparison.Ordinal));
+        Assert.DoesNotContain((await Run.Repo()).MustNotChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
+        (await Run.Push("mirror/quay.io/ns/app:v1", Run.DockerConfig)).MustSucceed();
+        Assert.Equal("public", (string)(await Run.Repo()).MustNotChange()["namespace"]!["visibility"]!);
+        Assert.Equal(["make 1 of the repositories of organization mirror private (quay.io/ns/app)"], (await Run.Repo(("visibility", "private"))).MustChange().Actions());
+        (await Run.Repo(("visibility", "private"))).MustNotChange();
     }
 
     [Fact]
@@ -624,6 +646,11 @@ public sealed class QuayProductModuleTests() : QuayModuleTests("quay", QuaySetti
         Run.Always["token"] = Registry.AddToken(User, "org:admin", "repo:admin");
         Assert.Equal(["let robot ocp-mirror write in 1 repositories of mirror that are there (quay.io/ns/app)"], (await Run.Auth()).MustChange().Actions());
         (await Run.Auth()).MustNotChange();
+
+        Run.Always["token"] = Registry.AddToken(User, "org:admin");
+        (await Run.Repo()).MustNotChange();
+        foreach (var wish in new (string, JToken?)[] { ("visibility", "private"), ("repositories", new JArray("quay.io/ns/other")) })
+            (await Run.Repo(wish)).MustFail($"the token may not see the repositories of organization mirror on {Registry.Name} (it lacks the scope repo:admin)", "repo:admin");
 
         Run.Always["token"] = Registry.AddToken(User, "repo:read");
         (await Run.Auth(("method", "robot"))).MustFail("the token is no owner of organization mirror, or lacks the scope org:admin");

@@ -389,7 +389,7 @@ public sealed class ArtifactoryAccountTests : IAsyncLifetime, IDisposable
         [
             ($"cannot ask {server.Name} for its health: {server.Name} answered 200 with a web page (page \"Portal\") in place of Artifactory's health", context => Page(context, 200, "Portal")),
             ($"cannot ask {server.Name} for its health: {server.Name} answered 502 Bad Gateway: page \"502 Bad Gateway\"", context => Page(context, 502, "502 Bad Gateway")),
-            ($"cannot ask {server.Name} for its health: {server.Name} answered 308 with a web page (page \"Moved\") in place of Artifactory's health", context =>
+            ($"cannot ask {server.Name} for its health: {server.Name} answered 308 Permanent Redirect: page \"Moved\" to https://127.0.0.1/router/", context =>
             {
                 context.Response.Headers.Location = "https://127.0.0.1/router/";
                 return Page(context, 308, "Moved");

@@ -257,7 +257,7 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"{helpers} has pass in credHelpers for {registry.Name}", await Run(more: [("docker_config_path", helpers)])),
             ("one of the following is required: dest_dir, auth_config_path, docker_config_path", await Run(more: [("dest_dir", null)])),
             ("method: robot: the distribution registry has no way to make accounts over the network", await Run(more: [("method", "robot")])),
-            ("rotate: always: the account was given and not made here", await Run(more: [("rotate", "always")])),
+            ("rotate: always: the distribution registry cannot change a password over the network", await Run(more: [("rotate", "always")])),
             ("secret: the distribution registry cannot change a password over the network", await Run(more: [("secret", "My0wnS3cret")])),
             ("expires_days: accounts of the distribution registry do not expire", await Run(more: [("expires_days", 30)])),
             ("access is empty", await Run(more: [("access", new JArray())])),

@@ -3,6 +3,7 @@ using Passthrough.Core.Oci;
 using Passthrough.Testing;
 using Passthrough.Testing.Ansible;
 using Passthrough.Testing.Kubernetes;
+using Passthrough.Testing.Registries;
 
 namespace Passthrough.Integration.Tests;
 

@@ -5,6 +5,7 @@ using Passthrough.Testing;
 using Passthrough.Testing.Ansible;
 using Passthrough.Testing.Images;
 using Passthrough.Testing.Processes;
+using Passthrough.Testing.Registries;
 
 namespace Passthrough.Integration.Tests;
 

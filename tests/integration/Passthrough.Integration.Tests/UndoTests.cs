@@ -6,6 +6,7 @@ using Passthrough.Testing.Ansible;
 using Passthrough.Testing.Images;
 using Passthrough.Testing.Kubernetes;
 using Passthrough.Testing.Processes;
+using Passthrough.Testing.Registries;
 
 namespace Passthrough.Integration.Tests;
 

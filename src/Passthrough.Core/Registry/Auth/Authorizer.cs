@@ -14,6 +14,8 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
 
     volatile bool isReady;
 
+    volatile bool turnedToBasic;
+
     /// <summary>Whether the registry was asked what it wants.</summary>
     public bool IsReady => isReady;
 
@@ -24,6 +26,9 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
 
     /// <summary>Whether a refusal cannot be the password's fault, because the token service took it.</summary>
     public bool UsesTokenService => challenge is { IsBearer: true };
+
+    /// <summary>Whether the registry wants a password after it refused a token: Harbor does, for a wrong password and for a right that is lacking.</summary>
+    public bool TurnedToBasic => turnedToBasic;
 
     public static string? Describe(Credential? credential) =>
         credential is null ? null : credential.Token is not null && !credential.IsIdentityToken ? "the token" : $"user \"{credential.Username}\"";
@@ -36,9 +41,10 @@ sealed class Authorizer(RegistryEndpoint endpoint, ICredentialSource credentials
     {
         if (response.StatusCode == HttpStatusCode.Unauthorized && IsOwn(response.RequestMessage!.RequestUri!) && response.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines))
         {
-            var offered = Challenge.Parse(lines);
+            var (offered, before) = (Challenge.Parse(lines), challenge);
             // A token is narrower than a password: prefer it where both are offered.
-            challenge = offered.FirstOrDefault(one => one.IsBearer && one["realm"] is not null) ?? offered.FirstOrDefault(one => one.IsBasic) ?? challenge;
+            challenge = offered.FirstOrDefault(one => one.IsBearer && one["realm"] is not null) ?? offered.FirstOrDefault(one => one.IsBasic) ?? before;
+            turnedToBasic |= before is { IsBearer: true } && challenge is { IsBasic: true };
         }
 
         // Last: whoever sees it goes on without asking, and must find the challenge.

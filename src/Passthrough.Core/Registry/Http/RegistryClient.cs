@@ -81,7 +81,21 @@ sealed class RegistryClient : IDisposable
         var (authority, identity) = response.RequestMessage?.RequestUri is { } asked && !IsOwn(asked)
             ? (asked.Authority, null)
             : (Endpoint.Authority, authorizer.Identity(call.Repository));
-        var fault = await RegistryError.FromAsync(response, call.Action, authority, identity, authorizer.UsesTokenService, watchdog.Token);
+        var isGood = authorizer.UsesTokenService;
+        if (authorizer.TurnedToBasic && identity is not null && response.StatusCode == HttpStatusCode.Unauthorized)
+        {
+            try
+            {
+                using var answer = await SendOnceAsync(Ping(call) with { Repository = call.Repository }, Ping(call).Address, watchdog, cancellation);
+                isGood = answer.IsSuccessStatusCode;
+            }
+            catch (Exception e) when (e is PassingFault or ModuleException)
+            {
+                // The refusal is told as it came.
+            }
+        }
+
+        var fault = await RegistryError.FromAsync(response, call.Action, authority, identity, isGood, watchdog.Token);
         cancellation.ThrowIfCancellationRequested();
         return fault;
     }
@@ -123,7 +137,7 @@ sealed class RegistryClient : IDisposable
         {
             if (authorizer.IsReady)
                 return;
-            var ping = new RegistryCall(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/")) { Action = call.Action };
+            var ping = Ping(call);
             using var response = await SendOnceAsync(ping, ping.Address, watchdog: null, cancellation);
             if (Retry.MayPass(response.StatusCode))
             {
@@ -146,6 +160,8 @@ sealed class RegistryClient : IDisposable
             pingGate.Release();
         }
     }
+
+    RegistryCall Ping(RegistryCall call) => new(HttpMethod.Get, new Uri(Endpoint.BaseUri, "v2/")) { Action = call.Action };
 
     // Go's servers, nginx and Apache answer plain HTTP on a TLS port with a 400 that says so.
     async Task ThrowIfTlsIsWantedAsync(HttpResponseMessage response, RegistryCall call, CancellationToken cancellation)

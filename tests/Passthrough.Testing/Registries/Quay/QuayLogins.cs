@@ -23,6 +23,9 @@ public sealed partial class QuayFake
         team.Members.Add(robot.Name);
     }
 
+    /// <summary>The robots of all organizations, by their full names.</summary>
+    public IReadOnlyList<string> Robots => [.. database.Robots.Keys];
+
     /// <summary>Makes an organization of the first user.</summary>
     public void AddOrganization(string name) => database.AddOrganization(name, $"{name}@example.com", Settings.User);
 

@@ -1,16 +1,16 @@
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Http;
 using Newtonsoft.Json.Linq;
-using Passthrough.Testing;
-using Passthrough.Testing.Registries;
 using Passthrough.Testing.Registries.Artifactory;
 using Passthrough.Testing.Registries.Harbor;
 using Passthrough.Testing.Registries.MirrorRegistryGo;
 using Passthrough.Testing.Registries.Quay;
+using Xunit;
 
-namespace Passthrough.Integration.Tests;
+namespace Passthrough.Testing.Registries;
 
 /// <summary>A registry product with TLS, empty, and the variables of the guide for it.</summary>
-sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable Server) : IAsyncDisposable
+public sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable Server) : IAsyncDisposable
 {
     /// <summary>Where it listens on 127.0.0.1.</summary>
     public int Port => int.Parse(Name.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture);
@@ -30,6 +30,77 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
     /// <summary>All, by the names that the documentation has for them.</summary>
     public static TheoryData<string> Products => ["mirror-registry", "mirror-registry (Go)", "Quay", "Harbor", "Artifactory", "distribution"];
 
+    /// <summary>Those that have service accounts.</summary>
+    public static TheoryData<string> ProductsWithAccounts => ["mirror-registry", "Quay", "Harbor", "Artifactory"];
+
+    /// <summary>The service accounts that are there now, one for each secret of each.</summary>
+    public IReadOnlyList<string> Accounts => Server switch
+    {
+        QuayFake quay => quay.Robots,
+        HarborServer harbor => [.. harbor.State.Robots.Select(robot => robot.Name)],
+        ArtifactoryServer artifactory => [.. artifactory.StoredTokens.Select(token => token.User).Where(user => user != Manager.User)],
+        _ => [],
+    };
+
+    /// <summary>What a task of ours gives a module as whoever manages.</summary>
+    public Dictionary<string, object?> Parameters(params (string Name, object? Value)[] more)
+    {
+        var parameters = new Dictionary<string, object?>(StringComparer.Ordinal)
+        {
+            ["registry_type"] = Type,
+            ["registry_host"] = Name.Split(':')[0],
+            ["registry_port"] = Port,
+            ["ca_path"] = Pki.CaFile,
+            ["retries"] = 0,
+        };
+        if (Type == "jfrog")
+            parameters["token"] = Manager.Secret;
+        else
+            (parameters["username"], parameters["password"]) = (Manager.User, Manager.Secret);
+        foreach (var (name, value) in more)
+            parameters[name] = value;
+        return parameters;
+    }
+
+    /// <summary>Steps in when it has made a secret, before anybody is told: the answer is lost then. Null stops that.</summary>
+    public void WhenMinted(Func<Task>? act)
+    {
+        switch (Server)
+        {
+            case QuayFake quay:
+                quay.Done = act is null ? null : (call, answer) => IsMint(call.Method, call.RawPath) && answer.Status < 300 ? act() : Task.CompletedTask;
+                break;
+            case HarborServer harbor:
+                harbor.Web.Around = act is null ? null : LoseAsync;
+                break;
+            case ArtifactoryServer artifactory:
+                artifactory.Web.Around = act is null ? null : LoseAsync;
+                break;
+        }
+
+        async Task LoseAsync(HttpContext context, Func<Task> answer)
+        {
+            if (!IsMint(context.Request.Method, context.Request.Path))
+            {
+                await answer();
+                return;
+            }
+
+            context.Response.Body = Stream.Null;
+            await answer();
+            await act();
+            context.Abort();
+        }
+    }
+
+    static bool IsMint(string method, string path) => (method, path.Split('/')) switch
+    {
+        ("PUT", [.., "robots", _]) or ("POST", [.., "regenerate"]) => true,
+        ("POST", [.., "robots"]) or ("PATCH", [.., "robots", _]) => true,
+        ("POST", [.., "tokens"]) => true,
+        _ => false,
+    };
+
     /// <summary>All that setup needs to be told.</summary>
     /// <param name="output">Where its files go.</param>
     public JObject SetupVariables(string output) => new(Variables.Select(pair => new JProperty(pair.Key, pair.Value)))
@@ -41,14 +112,15 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
         ["icsp_template_dir"] = output,
     };
 
-    /// <summary>Opens one of <see cref="Products"/>.</summary>
+    /// <summary>Opens one of <see cref="Products"/>, or <c>Artifactory JCR</c>.</summary>
     /// <param name="product">The name.</param>
     /// <param name="folder">Its files.</param>
     /// <param name="host">The name that clients reach it under, where that is not 127.0.0.1 and its own port.</param>
     /// <param name="port">The port of that name.</param>
-    public static async Task<ProductStage> Open(string product, TestFolder folder, string? host = null, int port = 443)
+    /// <param name="days">For how many days its certificate is good.</param>
+    public static async Task<ProductStage> Open(string product, TestFolder folder, string? host = null, int port = 443, int days = 90)
     {
-        var pki = new Pki(folder["pki"]);
+        var pki = new Pki(folder["pki"], days: days);
         var address = host is null ? null : new Uri($"https://{host}:{port}/");
         switch (product)
         {
@@ -100,9 +172,9 @@ sealed record ProductStage(string Type, string Name, Pki Pki, IAsyncDisposable S
                     };
                 }
 
-            case "Artifactory":
+            case "Artifactory" or "Artifactory JCR":
                 {
-                    var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki });
+                    var server = await ArtifactoryServer.Start(new ArtifactorySettings { Pki = pki, Edition = product == "Artifactory" ? ArtifactoryEdition.Pro : ArtifactoryEdition.Jcr });
                     var token = server.MintToken();
                     return new ProductStage("jfrog", server.Name, pki, server)
                     {
