@@ -136,6 +136,7 @@ public sealed class FakeCluster : IAsyncDisposable
         ["apis"] => (200, FakeDiscovery.Groups(resources)),
         ["api", "v1"] => (200, FakeDiscovery.Resources(resources, "", "v1")),
         ["apis", var group, var version] when resources.Any(resource => resource.Group == group && resource.Version == version) => (200, FakeDiscovery.Resources(resources, group, version)),
+        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => (201, FakeReview.Answer(body, settings.Denied)),
         ["openapi", "v3"] => (200, FakeDiscovery.OpenApiIndex(resources)),
         ["openapi", "v3", .. var at] => (200, FakeDiscovery.OpenApi(resources, string.Join('/', at))),
         ["api", var version, .. var rest] => Find("", version, rest, method, request, body),
@@ -154,13 +155,22 @@ public sealed class FakeCluster : IAsyncDisposable
             return forbidden;
         return (method, name) switch
         {
-            ("GET", null) => (200, new JObject { ["apiVersion"] = found.ApiVersion, ["kind"] = found.Kind + "List", ["metadata"] = new JObject { ["resourceVersion"] = "1" }, ["items"] = new JArray(found.Kind == "MachineConfigPool" ? machineConfigs.List() : objects.List(found)) }),
+            ("GET", null) => (200, new JObject { ["apiVersion"] = found.ApiVersion, ["kind"] = found.Kind + "List", ["metadata"] = new JObject { ["resourceVersion"] = "1" }, ["items"] = new JArray(List(found, ns, request.Query["labelSelector"])) }),
             ("GET", _) => Show(found, name, ns) is { } value ? (200, value) : Missing(found, name),
             ("DELETE", not null) => Remove(found, name, ns, isDryRun: Encoding.UTF8.GetString(body).Contains("\"All\"", StringComparison.Ordinal)),
             ("PATCH", not null) => Patch(found, name, ns, request, body),
             _ => Status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
         };
     }
+
+    IEnumerable<JObject> List(FakeResource resource, string? ns, string? label) => resource.Kind switch
+    {
+        "MachineConfigPool" => machineConfigs.List(),
+        "Node" => FakePods.Nodes(settings).Where(node => label is null || node["metadata"]!["labels"]![label] is not null),
+        "Pod" => objects.List(resource).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).Select(pod => FakePods.Show(pod, settings)),
+        "Event" => objects.List(FakeResource.All.Single(pods => pods.Kind == "Pod")).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).SelectMany(pod => FakePods.Events(pod, settings)),
+        _ => objects.List(resource),
+    };
 
     JObject? Show(FakeResource resource, string name, string? ns) => resource.Kind switch
     {
