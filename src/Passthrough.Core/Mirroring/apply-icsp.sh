@@ -764,6 +764,11 @@ spec:
     securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
 EOF
 }
+is_blocked() { # IMAGE
+  local source
+  for source in "${!policies[@]}"; do [[ $1 != "$source"/* || ${policies[$source]} != NeverContactSource ]] || return 0; done
+  return 1
+}
 do_test() {
   local namespace=registry-passthrough-test pool pool_name machines node image pod state words reason open events line start=$SECONDS
   local -A what=() pulled=()
@@ -815,7 +820,9 @@ do_test() {
     while IFS= read -r line; do [[ -n $words || $line != "$pod|"*pull* ]] || words=${line#*|}; done <<<"$events"
     if [[ $image != */$control ]]; then
       [ "${pulled[$pod]}" = yes ] || fail 12 "node $node cannot pull $image: ${words:-it does not say why}" "does it trust the registry (--with-ca), and has it an account (--with-pull-secret)?"
-      found+=("node $node pulled $image")
+      if is_blocked "$image"; then found+=("node $node pulled $image from a mirror: its source is blocked")
+      else found+=("node $node pulled $image, from a mirror or from the source, which it may ask")
+      fi
     else
       [ "${pulled[$pod]}" = no ] || fail 12 "node $node pulled $image, which should be nowhere"
       [[ $words = *"$registry/"* ]] || fail 12 "node $node did not ask $registry for $image: ${words:-it does not say whom}" "$program --verify"

@@ -255,12 +255,14 @@ public sealed class ApplyScriptTests : IDisposable
 
         var result = await Run(cluster, "--test", "quay.io/a/b:v1", "--test=quay.io/a/b@sha256:" + new string('a', 64), "--json");
 
-        Ended(0, "node master-0 (pool master) pulled quay.io/a/b:v1\n", result);
+        Ended(0, "node master-0 (pool master) pulled quay.io/a/b:v1, from a mirror or from the source, which it may ask\n", result);
         Assert.Contains("node worker-0 (pool worker) asked registry.local:8443 for quay.io/registry-passthrough/control:is-nowhere, which is nowhere, and failed as it must\n", result.Error, StringComparison.Ordinal);
         Assert.Equal(6, Json.Parse(result.Output)["found"]!.Count());
         Assert.False((bool)Json.Parse(result.Output)["changed"]!);
         Assert.Null(cluster.Get("namespaces", "registry-passthrough-test"));
         Assert.Equal("DELETE namespaces/registry-passthrough-test", cluster.Writes[^1]);
+        await Render(("mirror_source_policy", "NeverContactSource"));
+        Ended(0, "node worker-0 (pool worker) pulled quay.io/a/b:v1 from a mirror: its source is blocked\n", await Run(cluster, "--test", "quay.io/a/b:v1"));
     }
 
     [Theory]
