@@ -3,7 +3,7 @@ using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Mirroring.Cluster;
-using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
 using Passthrough.Testing;
 using Passthrough.Testing.Ansible;
 using Passthrough.Testing.Images;
@@ -24,7 +24,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
     const string Blocked = @"registry quay\.io is blocked in";
 
     readonly TestFolder folder = new("isolated");
-    readonly BuiltImage app = ImageBuilder.MultiArch("isolated", [ImageBuilder.Layer("isolated-shared", 5000)], docker: true);
+    readonly BuiltImage app = ImageBuilder.MultiArch("isolated", [ImageBuilder.Layer("isolated-shared", 5000, docker: true)], docker: true);
     readonly List<Step> steps = [];
     Pki pki = null!;
     DockerRegistry registry = null!;
@@ -41,6 +41,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
         await Render("allow", "AllowContactingSource");
         await Render("never", "NeverContactSource");
         // Its configuration now names the port; inside it is started from that.
+        await registry.Stop();
         await registry.Restart();
         await registry.Stop();
     }
@@ -64,7 +65,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Skopeo()
+    public async Task What_skopeo_does()
     {
         foreach (var conf in new[] { "allow", "never" })
         {
@@ -101,13 +102,13 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Podman()
+    public async Task What_podman_does()
     {
         var unpacked = await Unpack("podman", "podman", "conmon", "crun", "libsubid4", "libgpgme11", "libassuan0");
         var libraries = Path.GetDirectoryName(Directory.GetFiles(unpacked, "libsubid.so*", SearchOption.AllDirectories)[0]);
         var policy = folder.Write("policy.json", """{"default": [{"type": "insecureAcceptAnything"}]}""");
         var storage = folder.Write("storage.conf", $"[storage]\ndriver = \"vfs\"\ngraphroot = \"{folder["podman-root"]}\"\nrunroot = \"/tmp/podman-run\"\n");
-        var engine = folder.Write("containers.conf", "[engine]\nlock_type = \"file\"\nevents_logger = \"none\"\ncgroup_manager = \"cgroupfs\"\n");
+        var engine = folder.Write("containers.conf", $"[engine]\nlock_type = \"file\"\nevents_logger = \"none\"\ncgroup_manager = \"cgroupfs\"\nconmon_path = [\"{unpacked}/usr/bin/conmon\"]\n");
 
         foreach (var conf in new[] { "allow", "never" })
         {
@@ -122,18 +123,16 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
 
         void Pull(string name, string conf, string what, string? error) => steps.Add(new Step(
             name,
-            $"env HOME={Home(conf, Rendered(conf))} CONTAINERS_REGISTRIES_CONF={folder["home-" + conf, ".config", "containers", "registries.conf"]} CONTAINERS_STORAGE_CONF={storage} CONTAINERS_CONF={engine} LD_LIBRARY_PATH={libraries} "
+            $"env HOME={Home(conf, Rendered(conf))} PATH=$PATH:{unpacked}/usr/bin CONTAINERS_REGISTRIES_CONF={folder["home-" + conf, ".config", "containers", "registries.conf"]} CONTAINERS_STORAGE_CONF={storage} CONTAINERS_CONF={engine} LD_LIBRARY_PATH={libraries} "
             + $"{unpacked}/usr/bin/podman --log-level=info pull --signature-policy {policy} {what}",
             error,
             error is null ? Mirror : ""));
     }
 
     [Fact]
-    public async Task Containerd()
+    public async Task What_containerd_does()
     {
-        var unpacked = await Unpack("containerd", "containerd");
-        var socket = folder["c.sock"];
-        var conf = folder.Write("containerd.toml", $"version = 2\nroot = \"{folder["containerd-root"]}\"\nstate = \"{folder["containerd-state"]}\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{socket}\"\n");
+        var (ctr, start) = await Containerd(folder["c.sock"]);
         Directory.CreateDirectory(folder["no-hosts"]);
 
         foreach (var policy in new[] { "allow", "never" })
@@ -150,13 +149,81 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
         var distrusting = folder.Write("distrust/quay.io/hosts.toml", string.Join('\n', File.ReadAllLines(folder["never", "certs.d", "quay.io", "hosts.toml"]).Where(line => !line.TrimStart().StartsWith("ca = ", StringComparison.Ordinal))));
         Pull("never, unknown authority", Path.GetDirectoryName(Path.GetDirectoryName(distrusting))!, $"{Image}:v1", "x509: certificate signed by unknown authority");
 
-        await RunAll($"{unpacked}/usr/bin/containerd --config {conf} >{folder["containerd.log"]} 2>&1 &\nuntil {unpacked}/usr/bin/ctr -a {socket} version >/dev/null 2>&1; do sleep 0.05; done");
+        await RunAll(start);
 
         void Pull(string name, string hosts, string what, string? error) => steps.Add(new Step(
             name,
-            $"sh -c '{unpacked}/usr/bin/ctr -a {socket} images rm $({unpacked}/usr/bin/ctr -a {socket} images ls -q) >/dev/null 2>&1; {unpacked}/usr/bin/ctr -a {socket} images pull --snapshotter native --hosts-dir {hosts} {what} && {unpacked}/usr/bin/ctr -a {socket} images ls'",
+            $"sh -c '{ctr} images rm $({ctr} images ls -q) >/dev/null 2>&1; {ctr} images pull --snapshotter native --hosts-dir {hosts} {what} && {ctr} images ls'",
             error,
             error is null ? app.Digest.ToString() : ""));
+    }
+
+    /// <summary>The playbook for hosts that no operator looks after: a host with the drop-in and a containerd, whole and broken.</summary>
+    [Fact]
+    public async Task Hosts_are_proved_by_their_playbook()
+    {
+        var (ctr, start) = await Containerd(folder["c.sock"]);
+        var ansible = new AnsibleRunner(folder["ansible"]).Environment(folder["results"]);
+        foreach (var name in new[] { "whole", "hidden" })
+        {
+            Home(name, "");
+            folder.Write($"home-{name}/.config/containers/registries.conf.d/50-registries-distribution.conf", Rendered("allow"));
+        }
+
+        folder.Write("home-hidden/.config/containers/registries.conf.d/90-theirs.conf", "[[registry]]\nlocation = \"quay.io/team\"\n");
+        Record("delivered", "v1", "v1");
+        Record("more", "v1", "v2");
+
+        Host("whole", "whole", "delivered", folder["allow", "certs.d"], null, $"{Digest} is fetched by containerd through hosts.toml, the upstream blocked");
+        Host("by the drop-in alone", "whole", "delivered", folder["none"], null, "quay.io/team/app:v1 is read from the mirror, as the host is configured");
+        Host("hidden by another file", "hidden", "delivered", folder["none"], "Validation FAILED: quay.io/team/app:v1: as the host is configured it is not asked for in");
+        Host("not in the mirror", "whole", "more", folder["none"], "Validation FAILED: quay.io/team/app:v2 by tag: .* is not there");
+        Host("not in the mirror, containerd", "none", "more", folder["allow", "certs.d"], "Validation FAILED: quay.io/team/app:v2 is not fetched by containerd through hosts.toml, .*connection refused");
+        Host("no upstream to fall back to", "none", "delivered", Path.GetDirectoryName(Path.GetDirectoryName(folder.Write("bare/quay.io/hosts.toml", "server = \"https://quay.io\"\n")))!, "Validation FAILED: quay.io/team/app:v1 is not fetched by containerd through hosts.toml, .*connection refused");
+        Host("not redirected", "none", "delivered", folder["none"], "has neither a registries-distribution.conf in ");
+        await RunAll(start);
+
+        void Record(string name, params string[] tags) => folder.Write($"{name}/delivered-distribution.json", Json.Indented(new JObject
+        {
+            ["format"] = 1,
+            ["registry"] = registry.Name,
+            ["images"] = new JArray(tags.Distinct().Select(tag => new JObject
+            {
+                ["ref"] = $"{Image}:{tag}",
+                ["target"] = $"{registry.Name}/mirror/{Image}:{tag}",
+                ["digest"] = app.Digest.ToString(),
+                ["media_type"] = app.Manifest.MediaType,
+                ["platforms"] = new JArray("linux/amd64", "linux/arm64"),
+                ["archive"] = "0f8fad5b-d9cb-469f-a165-70867728950e",
+            })),
+        }));
+
+        void Host(string name, string home, string record, string certs, string? error, string shows = "")
+        {
+            var variables = folder.Write($"variables-{steps.Count.ToString(CultureInfo.InvariantCulture)}.json", Json.Indented(new JObject
+            {
+                ["passthrough_become"] = false,
+                ["registry_type"] = "distribution",
+                ["registry_local_uri"] = "127.0.0.1",
+                ["registry_local_port"] = $"{registry.Port}",
+                ["registry_ca_path"] = pki.CaFile,
+                ["icsp_template_dir"] = folder[record],
+                ["redirected_conf_dir"] = folder[$"home-{home}", ".config", "containers", "registries.conf.d"],
+                ["redirected_certs_d"] = certs,
+                ["redirected_ctr"] = new JArray(ctr.Split(' ')),
+            }));
+            var environment = string.Join(' ', ansible.Append(new("HOME", folder[$"home-{home}"])).Select(pair => $"{pair.Key}={Command.Quote(pair.Value!)}"));
+            steps.Add(new Step(name, $"env -C {Checkout.Playbooks} {environment} ansible-playbook validate-redirected-hosts.yml -i {folder.Write("inventory.ini", "[redirected]\nnode ansible_connection=local\n")} -e @{variables}", error, shows));
+        }
+    }
+
+    /// <returns>The words of its client, and the lines that start it.</returns>
+    async Task<(string Ctr, string Start)> Containerd(string socket)
+    {
+        var unpacked = await Unpack("containerd", "containerd");
+        var conf = folder.Write("containerd.toml", $"version = 2\nroot = \"{folder["containerd-root"]}\"\nstate = \"{folder["containerd-state"]}\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{socket}\"\n");
+        var ctr = $"{unpacked}/usr/bin/ctr -a {socket}";
+        return (ctr, $"{unpacked}/usr/bin/containerd --config {conf} >{folder["containerd.log"]} 2>&1 &\nuntil {ctr} version >/dev/null 2>&1; do sleep 0.05; done");
     }
 
     void Skopeo(string name, string home, string what, string? error)
@@ -193,7 +260,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
         script.Append($"{Checkout.Tool("docker-registry", "usr/bin/docker-registry")} serve {folder["registry", "config.yml"]} >{folder["registry.log"]} 2>&1 &\n");
         script.Append($"until (exec 3<>/dev/tcp/127.0.0.1/{registry.Port.ToString(CultureInfo.InvariantCulture)}) 2>/dev/null; do sleep 0.05; done\n{before}\n");
         for (var i = 0; i < steps.Count; i++)
-            script.Append(CultureInfo.InvariantCulture, $"timeout 60 {steps[i].Line} >{folder.Folder("said")}/{i} 2>&1; echo $? >{folder["said"]}/{i}.rc\n");
+            script.Append(CultureInfo.InvariantCulture, $"timeout 120 {steps[i].Line} >{folder.Folder("said")}/{i} 2>&1; echo $? >{folder["said"]}/{i}.rc\n");
         var run = await Command.Run(["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", folder.Write("steps.sh", script.ToString())], new CommandSettings { Timeout = TimeSpan.FromMinutes(8) });
 
         var wrong = new List<string>();
