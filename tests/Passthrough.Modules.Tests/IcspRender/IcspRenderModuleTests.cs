@@ -246,8 +246,10 @@ public sealed partial class IcspRenderModuleTests : IDisposable
 
         Assert.Null(answer["failed"]);
         Assert.Equal(
-            ["apply-icsp-harbor.sh", "certs.d/docker.io/hosts.toml", "certs.d/quay.io/hosts.toml", "certs.d/registry.local-8443-ca.crt", "hostedcluster-mirrors.yml", "icsp-harbor-bastion.yml", "icsp-harbor-metadata.json", "idms-harbor-bastion.yml", "install-config-mirrors.yml", "itms-harbor-bastion.yml", "pull-secret-harbor.json", "registries-harbor.conf", "registry-ca-configmap.yml"],
+            ["apply-icsp-harbor.sh", "certs.d/docker.io/hosts.toml", "certs.d/quay.io/hosts.toml", "certs.d/registry.local-8443-ca.crt", "hostedcluster-mirrors.yml", "icsp-harbor-bastion.yml", "icsp-harbor-metadata.json", "idms-harbor-bastion.yml", "install-config-mirrors.yml", "itms-harbor-bastion.yml", "openshift/99-registry-passthrough-harbor-idms.yml", "openshift/99-registry-passthrough-harbor-itms.yml", "pull-secret-harbor.json", "registries-harbor.conf", "registry-ca-configmap.yml"],
             Files().Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(Read("itms-harbor-bastion.yml"), Read("openshift/99-registry-passthrough-harbor-itms.yml"));
+        Assert.Contains("oc adm release extract --command=openshift-install --idms-file=idms-harbor-bastion.yml quay.io/openshift-release-dev/ocp-release@sha256:", Read("install-config-mirrors.yml"), StringComparison.Ordinal);
         var secret = Path.Combine(Out, "pull-secret-harbor.json");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
         Assert.Equal(["quay.io", "registry.local:8443"], ((JObject)((JObject)Json.Parse(File.ReadAllText(secret)))["auths"]!).Properties().Select(entry => entry.Name));

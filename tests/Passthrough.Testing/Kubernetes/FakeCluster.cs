@@ -27,6 +27,7 @@ public sealed class FakeCluster : IAsyncDisposable
     readonly WebApplication application;
     readonly FakeObjects objects = new();
     readonly FakeMachineConfigs machineConfigs;
+    readonly FakePods pods;
     readonly IReadOnlyList<FakeResource> resources;
     readonly Dictionary<string, CrdSchema?> schemas;
     readonly ConcurrentQueue<string> requests = new();
@@ -37,6 +38,7 @@ public sealed class FakeCluster : IAsyncDisposable
     {
         this.settings = settings;
         machineConfigs = new FakeMachineConfigs(settings);
+        pods = new FakePods(settings, machineConfigs);
         var version = Core.Mirroring.Cluster.OpenShiftVersion.Parse(settings.Version);
         resources = [.. FakeResource.All.Where(resource => (settings.HasPools || resource.Group != "machineconfiguration.openshift.io") && (version.HasMirrorSets || resource.Plural is not ("imagedigestmirrorsets" or "imagetagmirrorsets")))];
         schemas = resources.Where(resource => resource.IsMirrorSet).ToDictionary(resource => resource.Plural, resource => CrdSchema.Find(resource.Plural), StringComparer.Ordinal);
@@ -166,9 +168,9 @@ public sealed class FakeCluster : IAsyncDisposable
     IEnumerable<JObject> List(FakeResource resource, string? ns, string? label) => resource.Kind switch
     {
         "MachineConfigPool" => machineConfigs.List(),
-        "Node" => FakePods.Nodes(settings).Where(node => label is null || node["metadata"]!["labels"]![label] is not null),
-        "Pod" => objects.List(resource).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).Select(pod => FakePods.Show(pod, settings)),
-        "Event" => objects.List(FakeResource.All.Single(pods => pods.Kind == "Pod")).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).SelectMany(pod => FakePods.Events(pod, settings)),
+        "Node" => pods.Nodes().Where(node => label is null || node["metadata"]!["labels"]![label] is not null),
+        "Pod" => objects.List(resource).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).Select(pods.Show),
+        "Event" => objects.List(FakeResource.All.Single(other => other.Kind == "Pod")).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).SelectMany(pods.Events),
         _ => objects.List(resource),
     };
 

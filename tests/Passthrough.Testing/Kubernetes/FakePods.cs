@@ -1,13 +1,14 @@
 using System.Globalization;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Mirroring.Clients;
 
 namespace Passthrough.Testing.Kubernetes;
 
 /// <summary>Plays the nodes of a fake cluster: what their kubelets say of pods that pull.</summary>
-static class FakePods
+sealed class FakePods(FakeClusterSettings settings, FakeMachineConfigs configs)
 {
     /// <summary>As many as the pools have machines, with the label of their role.</summary>
-    public static IEnumerable<JObject> Nodes(FakeClusterSettings settings) =>
+    public IEnumerable<JObject> Nodes() =>
         from pool in settings.Pools
         from number in Enumerable.Range(0, pool.Value)
         select new JObject
@@ -18,10 +19,10 @@ static class FakePods
         };
 
     /// <summary>The pod with its status: pulled and unable to run, as images without the command are, or waiting for its image.</summary>
-    public static JObject Show(JObject pod, FakeClusterSettings settings)
+    public JObject Show(JObject pod)
     {
         var shown = (JObject)pod.DeepClone();
-        var pulled = settings.Pull(ImageOf(pod)) is null;
+        var pulled = Pull(ImageOf(pod)) is null;
         shown["status"] = new JObject
         {
             ["phase"] = "Pending",
@@ -30,13 +31,23 @@ static class FakePods
         return shown;
     }
 
-    public static IEnumerable<JObject> Events(JObject pod, FakeClusterSettings settings)
+    public IEnumerable<JObject> Events(JObject pod)
     {
-        if (settings.Pull(ImageOf(pod)) is not { } words)
+        if (Pull(ImageOf(pod)) is not { } words)
             yield break;
         yield return Event(pod, "Pulling", $"Pulling image \"{ImageOf(pod)}\"");
         yield return Event(pod, "Failed", $"Failed to pull image \"{ImageOf(pod)}\": {words}");
         yield return Event(pod, "Failed", "Error: ErrImagePull");
+    }
+
+    string? Pull(string image)
+    {
+        if (settings.Pull is { } given)
+            return given(image);
+        if (!image.EndsWith(":is-nowhere", StringComparison.Ordinal))
+            return null;
+        var asked = ClientRegistries.Load(configs.Written).PlanPull(image).Sources.Select(source => $"{source.Image}: reading manifest is-nowhere: manifest unknown").ToList();
+        return asked.Count == 1 ? asked[0] : $"(Mirrors also failed: [{string.Join("] [", asked.SkipLast(1))}]): {asked[^1]}";
     }
 
     static JObject Event(JObject pod, string reason, string message) => new()

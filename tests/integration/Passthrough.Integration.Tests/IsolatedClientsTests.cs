@@ -124,7 +124,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
         void Pull(string name, string conf, string what, string? error) => steps.Add(new Step(
             name,
             $"env HOME={Home(conf, Rendered(conf))} PATH=$PATH:{unpacked}/usr/bin CONTAINERS_REGISTRIES_CONF={folder["home-" + conf, ".config", "containers", "registries.conf"]} CONTAINERS_STORAGE_CONF={storage} CONTAINERS_CONF={engine} LD_LIBRARY_PATH={libraries} "
-            + $"{unpacked}/usr/bin/podman --log-level=info pull --signature-policy {policy} {what}",
+            + $"{unpacked}/usr/bin/podman --log-level=debug pull --signature-policy {policy} {what}",
             error,
             error is null ? Mirror : ""));
     }

@@ -88,7 +88,7 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         new("dead-mirror-first", null, one => one.Write("registries-distribution.conf", $"[[registry]]\nlocation = \"quay.io\"\n[[registry.mirror]]\nlocation = \"127.0.0.1:9/x\"\n[[registry.mirror]]\nlocation = \"{one.Mirror}\"\n")),
         new("nothing-applied", null, one => one.Reach(Start(new()))) { Level = "L2" },
         new("no-cluster-there", null, one => one.Variables["validation_cluster"] = true) { Level = "L2" },
-        new("on-the-nodes", null, one => Applied(one, new() { Pull = image => image.Contains("/control:", StringComparison.Ordinal) ? Control(one) : null })) { Level = "L4" },
+        new("on-the-nodes", null, one => Applied(one, new())) { Level = "L4" },
         new("no-pods-wanted", null, one =>
         {
             one.Variables["validation_pods"] = false;
