@@ -16,12 +16,18 @@ public static class ReleaseMirrors
 
     /// <param name="imageDigestSources">Whether the installer knows this name (4.14), not only the old one.</param>
     /// <param name="certificates">PEM that nodes are to trust; null for none.</param>
-    public static string InstallConfig(MirrorPlan plan, MirrorNaming naming, bool imageDigestSources, string? certificates)
+    /// <param name="manifest">The name of the rendered object that <c>oc adm release</c> reads: IDMS, or ICSP for an old one.</param>
+    public static string InstallConfig(MirrorPlan plan, MirrorNaming naming, bool imageDigestSources, string? certificates, string manifest)
     {
         var part = new JObject { [imageDigestSources ? "imageDigestSources" : "imageContentSources"] = new JArray(Releases(plan, naming)) };
         if (certificates is not null)
             (part["additionalTrustBundle"], part["additionalTrustBundlePolicy"]) = (certificates, "Always");
-        return "# Made by icsp_render: to be put into install-config.yaml. What else is redirected comes with the manifests, which the installer takes from its folder openshift/.\n" + YamlText.Part(part);
+        return $"""
+            # Made by icsp_render: to be put into install-config.yaml, with pullSecret from pull-secret-<type>.json. The installer comes from the mirror, too:
+            #   oc adm release extract --command=openshift-install --{manifest[..4]}-file={manifest} {Repositories[0]}@sha256:…
+            # After openshift-install create manifests, copy the folder openshift/ beside this file into the installer's: it redirects all else, and tags.
+
+            """ + YamlText.Part(part);
     }
 
     /// <summary>The entries of <c>spec.imageContentSources</c>: wildcards are no part of it.</summary>

@@ -16,6 +16,7 @@ hosted_file=@HYPERSHIFT_FILE@
 
 manager=ocp4-disconnected-helper
 conf=/etc/containers/registries.conf
+config_namespace=openshift-config
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 program=${0##*/}
 
@@ -29,6 +30,7 @@ Modes
   --apply          apply the objects and wait until all nodes have them (the default)
   --check          ask the server what would change; changes nothing
   --verify         do the objects and the nodes' $conf agree with the files beside this script?
+  --test IMAGE     let a node of every pool pull it by its upstream name, and something that is nowhere; again for more images
   --wait-only      wait for what was applied before
   --delete         delete the objects again and wait
   --rollback DIR   restore what a backup of this script holds, and wait
@@ -46,7 +48,8 @@ Options
   --node NAME                   with --verify: read the file of this node too (needs oc)
   --with-ca                     first let the nodes trust the registry's certificate authority
   --with-pull-secret            first give the nodes the registry's account
-  --with-signatures             first give the cluster the signatures of releases (signature-configmap.yaml or .json beside this script)
+  --with-signatures             first give the cluster the signatures of releases: ConfigMaps in signature-*.yaml or .json beside this script,
+                                or in release-signatures/
   --json                        a summary for programs on stdout
   -h, --help
 
@@ -58,7 +61,7 @@ Exit codes
    2  wrong usage                       9  not all nodes within the timeout
    3  a tool or file is missing        10  --check: there are differences
    4  cluster not reached, or login    11  a pool is degraded
-   5  not allowed                      12  --verify: nodes or objects differ
+   5  not allowed                      12  --verify, --test: not as it must be
    6  refused by the server or not     13  a pool is paused
       possible on this cluster
 EOF
@@ -83,13 +86,15 @@ quoted() { # as a JSON string
 }
 
 finish() { # on every way out
-  local code=$? list='' object
+  local code=$? list='' results='' object
   trap - EXIT
+  [ -z "$test_namespace" ] || "$OC" "${global[@]}" delete namespace "$test_namespace" --wait=false >/dev/null 2>&1 || warn "delete namespace $test_namespace by hand"
   [ -z "${work:-}" ] || rm -rf "$work"
   if [ "$json" = yes ]; then
     for object in ${objects[@]+"${objects[@]}"}; do list+="${list:+, }$(quoted "$object")"; done
-    printf '{"mode": %s, "exit_code": %d, "changed": %s, "family": %s, "objects": [%s], "drain": %s, "backup": %s, "message": %s}\n' \
-      "$(quoted "$mode")" "$code" "$changed" "$(quoted "$family")" "$list" "$(quoted "$drain")" "$(quoted "$backup")" "$(quoted "$message")"
+    for object in ${found[@]+"${found[@]}"}; do results+="${results:+, }$(quoted "$object")"; done
+    printf '{"mode": %s, "exit_code": %d, "changed": %s, "family": %s, "objects": [%s], "drain": %s, "backup": %s, "found": [%s], "message": %s}\n' \
+      "$(quoted "$mode")" "$code" "$changed" "$(quoted "$family")" "$list" "$(quoted "$drain")" "$(quoted "$backup")" "$results" "$(quoted "$message")"
   fi
   exit "$code"
 }
@@ -107,7 +112,8 @@ interrupted() {
 mode=apply kind=auto timeout=45m start_timeout=5m poll=15 wait=yes allow_paused=no json=no node='' rollback_dir='' backup_dir=$here/backup
 with_ca=no with_pull_secret=no with_signatures=no
 force=() global=(--request-timeout=60s)
-changed=false family='' drain='' backup='' message='' objects=()
+changed=false family='' drain='' backup='' message='' objects=() images=() test_namespace=''
+found=() # sentences: what --verify and --test saw
 
 need_value() { [ $# -ge 2 ] || fail 2 "$1 needs a value" "$program --help"; }
 seconds() { # 45m, 30s, 1h or plain seconds
@@ -126,6 +132,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --apply | --check | --verify | --wait-only | --delete) mode=${1#--} ;;
     --rollback) need_value "$@"; mode=rollback rollback_dir=$2; shift ;;
+    --test) need_value "$@"; mode=test images+=("$2"); shift ;;
     --kind) need_value "$@"; kind=$2; shift ;;
     --kubeconfig) need_value "$@"; export KUBECONFIG=$2; shift ;;
     --context) need_value "$@"; global+=(--context "$2"); shift ;;
@@ -449,8 +456,8 @@ read_conf() {
 
 # Whether the file leads a source to a mirror. Until 4.12 it says digest-only once for all mirrors of a registry.
 leads() { # "source|mirror|how"
-  local found=${redirected[${1%|*}]-none}
-  [[ $found = *"${1##*|}"* || ($found = ' ' && $1 = *'|digest-only') ]]
+  local ways=${redirected[${1%|*}]-none}
+  [[ $ways = *"${1##*|}"* || ($ways = ' ' && $1 = *'|digest-only') ]]
 }
 
 # The first thing in which the file is not yet what it is to be, in REPLY; false where there is none.
@@ -569,7 +576,34 @@ wait_for_pools() {
 
 # ---- the steps
 
+# Whether the account may do it. Where the cluster does not tell, the dry run does.
+may() { # VERB RESOURCE
+  ask auth can-i "$1" "$2" || [[ $out != no* ]] || fail 5 "this account may not $1 ${2%%.*}" "use an account that may do that, such as a cluster administrator's"
+}
+
+# What nodes need beside the redirection is looked at every time, and said where it is missing.
+look_around() {
+  local there='' key=${registry/:/..}
+  if [ $with_ca = no ]; then
+    if ! ask get images.config.openshift.io cluster -o 'jsonpath={.spec.additionalTrustedCA.name}'; then complaint; warn "whether nodes trust $registry is not seen: $REPLY"
+    else
+      [ -z "$out" ] || ! ask get configmap "$out" -n $config_namespace --ignore-not-found -o "jsonpath={.data.${key//./\\.}}" || there=$out
+      [ -n "$there" ] || warn "the cluster's additionalTrustedCA has no certificate for $registry: nodes trust it only if a public authority issued its certificate (else: --with-ca)"
+    fi
+  fi
+  if [ $with_pull_secret = no ]; then
+    if ! ask get secret pull-secret -n $config_namespace --ignore-not-found -o 'jsonpath={.data.\.dockerconfigjson}'; then complaint; warn "whether nodes have an account of $registry is not seen: $REPLY"
+    else
+      there=$(base64 -d <<<"$out" 2>/dev/null)
+      [[ $there = *"\"$registry\""* || $there = *"\"$registry/"* ]] || warn "the cluster's pull secret has no account of $registry: nodes can pull only what anybody may (else: --with-pull-secret)"
+    fi
+  fi
+}
+
 prepare() { # before anything is changed
+  local resource
+  for resource in "${kinds[@]}"; do may create "$resource"; may patch "$resource"; done
+  look_around
   if read_pools; then
     [ $wait = no ] || degraded_pool "nothing was changed; repair it first, or use --no-wait"
     predict_drain
@@ -640,14 +674,15 @@ do_apply() {
     name_objects
     tell_objects
   else
+    say "To be applied:"
+    name_objects
+    tell_objects
+    tell_drain
     save
     changed=true
     ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} --validate=strict "${manifests[@]}" || refused "applying the objects"
     message="applied"
-    say "Applied:"
-    name_objects
-    tell_objects
-    tell_drain
+    say "Applied: ${objects[*]}"
   fi
   [ $wait = no ] || { wait_for_pools; say "All nodes are redirected to $registry."; }
 }
@@ -656,6 +691,7 @@ do_check() {
   find_conflicts
   prepare
   name_objects
+  tell_objects
   if dry_run; then
     message="nothing would change"
     say "Nothing would change."
@@ -670,7 +706,7 @@ do_check() {
 
 # Reads only, so that it needs no right to change anything.
 do_verify() {
-  local pool want have resource file
+  local pool paused want have resource file triple
   name_objects
   for resource in "${kinds[@]}"; do
     file_of "$resource"; lines_of_file "$resource" "$REPLY"
@@ -679,12 +715,22 @@ do_verify() {
     [ ${#lines[@]} -gt 0 ] || fail 12 "there is no ${resource%%.*} $name in the cluster, or it is empty" "apply it: $program"
     [ "$file" = "$(printf '%s\n' "${lines[@]}" | sort)" ] || fail 12 "${resource%%.*} $name in the cluster has other entries than the file beside this script" "see the differences with --check"
   done
+  find_conflicts
+  look_around
   read_pools || refused "reading the pools"
+  degraded_pool "its nodes keep what they have; look at it: $OC describe machineconfigpool"
+  for triple in "${!wanted[@]}"; do break; done
   for pool in ${pools[@]+"${pools[@]}"}; do
-    IFS='|' read -r pool _ want have _ <<<"$pool"
+    IFS='|' read -r pool paused want have _ <<<"$pool"
     read_rendered "$want" || refused "reading the configuration of pool $pool"
     ! unsettled || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
-    [ "$want" = "$have" ] || fail 12 "pool $pool is still being updated to it" "$program --wait-only"
+    if [ "$want" != "$have" ]; then
+      [ "$paused" != true ] || fail 13 "pool $pool is paused and keeps the old configuration" "unpause it, then: $program --wait-only"
+      fail 12 "pool $pool is still being updated to it" "$program --wait-only"
+    fi
+    # The control: whoever finds everything right would find this right, too.
+    ! leads "${triple%%|*}|$registry/registry-passthrough-control|digest-only" || fail 1 "the control finds in pool $pool what is not there"
+    found+=("pool $pool: $conf leads every source to its mirrors, and not to a mirror that nobody named")
   done
   if [ -n "$node" ]; then
     [[ ${OC##*/} = oc* ]] || fail 3 "--node needs oc; $OC cannot read a node's files"
@@ -696,18 +742,109 @@ do_verify() {
   say "The objects and every pool's $conf agree with the files beside this script."
 }
 
+# Pods that pull: what a node did is what its kubelet says. They need not run, and go with their namespace.
+control='registry-passthrough/control:is-nowhere'
+test_pod() { # NAME NODE IMAGE
+  cat <<EOF
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: $1, namespace: $test_namespace}
+spec:
+  nodeName: $(quoted "$2")
+  restartPolicy: Never
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 0
+  tolerations: [{operator: Exists}]
+  containers:
+  - name: pull
+    image: $(quoted "$3")
+    imagePullPolicy: Always
+    command: [/bin/true]
+    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}, runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+EOF
+}
+is_blocked() { # IMAGE
+  local source
+  for source in "${!policies[@]}"; do [[ $1 != "$source"/* || ${policies[$source]} != NeverContactSource ]] || return 0; done
+  return 1
+}
+do_test() {
+  local namespace=registry-passthrough-test pool pool_name machines node image pod state words reason open events line start=$SECONDS
+  local -A what=() pulled=()
+  local pods=()
+  name_objects
+  may create namespaces
+  may create pods
+  read_pools || refused "reading the pools"
+  ask get namespace $namespace --ignore-not-found -o name || refused "looking for namespace $namespace"
+  [ -z "$out" ] || fail 7 "namespace $namespace is there: another test runs, or one was broken off" "delete it: $OC delete namespace $namespace"
+  printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' $namespace >"$work/namespace.yml"
+  ask apply --server-side --field-manager=$manager -f "$work/namespace.yml" || refused "making namespace $namespace"
+  test_namespace=$namespace
+  for pool in ${pools[@]+"${pools[@]}"}; do
+    IFS='|' read -r pool_name _ _ _ machines _ <<<"$pool"
+    [ "${machines:-0}" != 0 ] || continue
+    ask get nodes -l "node-role.kubernetes.io/$pool_name" -o 'jsonpath={.items[*].metadata.name}' || refused "looking for a node of pool $pool_name"
+    node=${out%% *}
+    [ -n "$node" ] || { warn "no node has the role of pool $pool_name"; continue; }
+    for image in "${images[@]}" "${images[0]%%/*}/$control"; do
+      pod=pull-${#pods[@]}
+      pods+=("$pod") what[$pod]="$node (pool $pool_name)|$image"
+      test_pod "$pod" "$node" "$image" >>"$work/pods.yml"
+    done
+  done
+  [ ${#pods[@]} -gt 0 ] || fail 12 "no pool has a node on which a pod could run"
+  ask apply --server-side --field-manager=$manager -f "$work/pods.yml" || refused "making pods that pull"
+
+  while :; do
+    ask get pods -n $namespace -o 'jsonpath={range .items[*]}{.metadata.name}|{.status.phase}|{.status.containerStatuses[0].imageID}|{.status.containerStatuses[0].state.waiting.reason}{"\n"}{end}' || refused "looking at the pods"
+    open=''
+    while IFS='|' read -r pod state words reason; do
+      case $reason:$words:$state in
+        ErrImagePull:* | ImagePullBackOff:* | InvalidImageName:* | ImageInspectError:*) pulled[$pod]=no ;;
+        CreateContainer*:* | RunContainerError:* | CrashLoopBackOff:* | *:?*:* | *:Running | *:Succeeded) pulled[$pod]=yes ;;
+        *) open+="${open:+, }${what[$pod]##*|} on node ${what[$pod]%|*}" ;;
+      esac
+    done <<<"$out"
+    [ -n "$open" ] || break
+    ((SECONDS - start < start_timeout_s)) || fail 12 "after $start_timeout it is neither pulled nor refused: $open" "allow more with --start-timeout; or look at the nodes"
+    sleep "$poll"
+  done
+
+  ask get events -n $namespace -o 'jsonpath={range .items[?(@.reason=="Failed")]}{.involvedObject.name}|{.message}{"\n"}{end}' || refused "reading why pulls failed"
+  events=$out
+  for pod in "${pods[@]}"; do
+    IFS='|' read -r node image <<<"${what[$pod]}"
+    words=''
+    while IFS= read -r line; do [[ -n $words || $line != "$pod|"*pull* ]] || words=${line#*|}; done <<<"$events"
+    if [[ $image != */$control ]]; then
+      [ "${pulled[$pod]}" = yes ] || fail 12 "node $node cannot pull $image: ${words:-it does not say why}" "does it trust the registry (--with-ca), and has it an account (--with-pull-secret)?"
+      if is_blocked "$image"; then found+=("node $node pulled $image from a mirror: its source is blocked")
+      else found+=("node $node pulled $image, from a mirror or from the source, which it may ask")
+      fi
+    else
+      [ "${pulled[$pod]}" = no ] || fail 12 "node $node pulled $image, which should be nowhere"
+      [[ $words = *"$registry/"* ]] || fail 12 "node $node did not ask $registry for $image: ${words:-it does not say whom}" "$program --verify"
+      found+=("node $node asked $registry for $image, which is nowhere, and failed as it must")
+    fi
+  done
+  message="a node of every pool pulls by upstream names"
+  for line in "${found[@]}"; do say "$line"; done
+}
+
 do_delete() {
-  local resource found=()
+  local resource there=()
   for resource in "${kinds[@]}"; do
     ask get "$resource" "$name" --ignore-not-found -o name || refused "looking for ${resource%%.*} $name"
-    [ -z "$out" ] || found+=("$resource")
+    [ -z "$out" ] || there+=("$resource")
   done
-  if [ ${#found[@]} = 0 ]; then
+  if [ ${#there[@]} = 0 ]; then
     message="nothing to delete"
     say "There is no object called $name."
     return
   fi
-  kinds=("${found[@]}")
+  kinds=("${there[@]}")
   wanted=() policies=()
   for resource in "${kinds[@]}"; do
     ask delete "$resource" "$name" --ignore-not-found --dry-run=server || refused "deleting ${resource%%.*} $name"
@@ -774,7 +911,6 @@ do_rollback() {
 
 # ---- what nodes need beside the redirection
 
-config_namespace=openshift-config
 add_ca() {
   local name_there='' manifest
   [ -n "$trusted_ca_file" ] || fail 2 "--with-ca: no authority was rendered" "run icsp_render with outputs that have trusted_ca, and registry_ca_file"
@@ -813,11 +949,17 @@ add_pull_secret() {
 }
 
 add_signatures() {
-  local file
-  for file in "$here"/signature-configmap.yaml "$here"/signature-configmap.json; do
-    [ ! -r "$file" ] || { apply_other "the signatures of releases" "$file"; return; }
+  local file files any=no
+  set +f
+  files=("$here"/signature-*.{yaml,yml,json} "$here"/release-signatures/*.{yaml,yml,json})
+  set -f
+  for file in "${files[@]}"; do
+    [ -r "$file" ] || continue
+    any=yes
+    apply_other "the signatures of releases (${file##*/})" "$file"
   done
-  fail 3 "--with-signatures: neither signature-configmap.yaml nor .json is beside this script" "copy it from oc-mirror's cluster-resources"
+  [ $any = yes ] || fail 3 "--with-signatures: no signature-*.yaml or .json is beside this script or in release-signatures/" \
+    "copy them from oc-mirror's cluster-resources, or from where oc adm release mirror --release-image-signature-to-dir wrote them"
 }
 
 apply_other() { # WHAT FILE
@@ -848,6 +990,7 @@ case $mode in
   apply) do_apply ;;
   check) do_check ;;
   verify) do_verify ;;
+  test) do_test ;;
   wait-only) name_objects; wait_for_pools; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
   delete) do_delete ;;
   rollback) do_rollback ;;

@@ -15,7 +15,7 @@ namespace Passthrough.Modules.IcspRender;
 /// <summary>What a cluster needs beside the redirection, some of it before it exists: trust, credentials, parts of its configuration.</summary>
 sealed class DayZeroOutputs(ModuleContext context, RegistryEndpoint registry, MirrorNaming naming, MirrorPlan plan, OpenShiftVersion? version)
 {
-    const string InstallConfig = "install_config";
+    public const string InstallConfig = "install_config";
     const string TrustedCaOutput = "trusted_ca";
     const string PullSecret = "pull_secret";
     const string HyperShift = "hypershift";
@@ -25,11 +25,12 @@ sealed class DayZeroOutputs(ModuleContext context, RegistryEndpoint registry, Mi
     /// <summary>The SHA-256 of the pull secret that ours was made from; null before <see cref="Render"/>, and where there is none.</summary>
     public string? PullSecretBase { get; private set; }
 
-    public IEnumerable<RenderedFile> Render()
+    /// <param name="manifest">The name of the object that <c>oc adm release</c> reads.</param>
+    public IEnumerable<RenderedFile> Render(string manifest)
     {
         var outputs = context.Arguments.List("outputs");
         if (outputs.Contains(InstallConfig))
-            yield return new RenderedFile("install-config-mirrors.yml", InstallConfig, ReleaseMirrors.InstallConfig(plan, naming, version?.HasImageDigestSources != false, Certificates()));
+            yield return new RenderedFile("install-config-mirrors.yml", InstallConfig, ReleaseMirrors.InstallConfig(plan, naming, version?.HasImageDigestSources != false, Certificates(), manifest));
         if (outputs.Contains(TrustedCaOutput))
             yield return new RenderedFile("registry-ca-configmap.yml", TrustedCaOutput, TrustedCa.Render(registry.Authority, Certificates() ?? throw Missing(TrustedCaOutput, "registry_ca_file", "name the PEM file with the authority of the registry's certificate")));
         if (outputs.Contains(PullSecret))

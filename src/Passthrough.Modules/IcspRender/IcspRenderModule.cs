@@ -32,7 +32,7 @@ sealed class IcspRenderModule : IAnsibleModule
             new("extra_mirrors", ArgumentType.List) { Elements = ArgumentType.Raw, Options = RequestedSources.Options },
             new("mirror_map", ArgumentType.List) { Elements = ArgumentType.Dictionary, Options = RequestedSources.MapOptions },
             new("import_files", ArgumentType.List) { Elements = ArgumentType.Path },
-            new("existing_objects", ArgumentType.List) { Elements = ArgumentType.Dictionary },
+            new("existing_objects", ArgumentType.List) { Elements = ArgumentType.Raw },
             new("kinds", ArgumentType.List) { Choices = [.. MirrorResource.All.Select(resource => resource.ShortName)] },
             new("openshift_version"),
             new("mirror_source_policy") { Choices = [.. Policies], Default = Policies[0] },
@@ -59,7 +59,7 @@ sealed class IcspRenderModule : IAnsibleModule
         var policy = Enum.Parse<MirrorSourcePolicy>(arguments.RequiredText("mirror_source_policy"));
         var naming = new MirrorNaming(registry, template: arguments.RequiredText("mirror_path_template"));
         var plan = MirrorPlan.Make(RequestedSources.Read(arguments), RequestedSources.ReadMap(arguments), naming, policy);
-        var existing = MirrorObjects.Read("existing_objects", arguments.Items("existing_objects"));
+        var existing = MirrorObjects.Read("existing_objects", RequestedSources.ReadExisting(arguments));
         var outputs = new RenderedOutputs(context, registry, naming, plan, version);
 
         var nodes = MachineConfigOperator.Write(outputs.Applied);

@@ -66,13 +66,19 @@ sealed class RenderedOutputs
 
     public IEnumerable<RenderedFile> Render()
     {
-        var others = dayZero.Render().ToList();
+        var others = dayZero.Render(ManifestName(kinds.FirstOrDefault(resource => resource.ShortName == "idms") ?? kinds[0])).ToList();
         if (outputs.Contains(Manifests))
         {
             var labels = ObjectName.Labels(context.Arguments.Dictionary("labels"));
             var annotations = ObjectName.Annotations(context.Arguments.Dictionary("annotations"));
             foreach (var resource in kinds)
-                yield return new RenderedFile(ManifestName(resource), resource.ShortName, MirrorSetManifest.Render(plan.Set(resource.Kind, name), labels, annotations));
+            {
+                var manifest = new RenderedFile(ManifestName(resource), resource.ShortName, MirrorSetManifest.Render(plan.Set(resource.Kind, name), labels, annotations));
+                yield return manifest;
+                // What the installer applies while it makes the cluster, of the kinds that such a cluster is to have.
+                if (outputs.Contains(DayZeroOutputs.InstallConfig) && RenderedKinds.Applied(kinds).Contains(resource))
+                    yield return manifest with { Name = $"openshift/99-{name}-{resource.ShortName}.yml", Kind = DayZeroOutputs.InstallConfig };
+            }
         }
 
         if (outputs.Contains(Script))

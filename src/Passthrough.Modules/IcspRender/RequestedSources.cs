@@ -74,7 +74,7 @@ static class RequestedSources
     // An entry without mirrors redirects nothing, wherever it stands.
     static IEnumerable<MirrorRequest> Import(string path)
     {
-        var objects = MirrorObjects.Read($"import_files {path}", Documents(path));
+        var objects = MirrorObjects.Read($"import_files {path}", Documents("import_files", path));
         if (objects.Sets.IsEmpty)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"import_files {path} has no mirror set{(objects.Others.IsEmpty ? "" : $", only {string.Join(", ", objects.Others)}")}", "name the files with ImageDigestMirrorSet, ImageTagMirrorSet or ImageContentSourcePolicy, such as oc-mirror's idms-oc-mirror.yaml");
         return from set in objects.Sets
@@ -83,18 +83,22 @@ static class RequestedSources
                select new MirrorRequest(entry.Place, entry.Value.Source) { Mirrors = entry.Value.Mirrors, Policy = entry.Value.Policy, Priority = MirrorSource.Extra };
     }
 
-    static IReadOnlyList<JToken> Documents(string path)
+    /// <summary>What the cluster has: objects, and files with the objects that <c>oc get -o yaml</c> printed.</summary>
+    public static IEnumerable<JToken> ReadExisting(ModuleArguments arguments) =>
+        arguments.Items("existing_objects").SelectMany(item => item is JValue { Value: string path } ? Documents("existing_objects", path) : [item]);
+
+    static IReadOnlyList<JToken> Documents(string parameter, string path)
     {
         if (new FileInfo(path) is { Exists: true, Length: > MaxImportSize } large)
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"import_files {path} has {large.Length} bytes; {MaxImportSize} are accepted", "name the files that hold mirror sets");
-        var content = AtomicFile.Read(path) ?? throw new ModuleException(ErrorCodes.File, $"import_files {path} does not exist on this host", "give the path of a YAML file on the host that runs the module");
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{parameter} {path} has {large.Length} bytes; {MaxImportSize} are accepted", "name the files that hold mirror sets");
+        var content = AtomicFile.Read(path) ?? throw new ModuleException(ErrorCodes.File, $"{parameter} {path} does not exist on this host", "give the path of a YAML file on the host that runs the module");
         try
         {
             return Yaml.ParseAll(Encoding.UTF8.GetString(content.Span));
         }
         catch (FormatException e)
         {
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"import_files {path} is no YAML: {e.Message}", "name the files that oc-mirror or oc wrote", e);
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{parameter} {path} is no YAML: {e.Message}", "name the files that oc-mirror or oc wrote", e);
         }
     }
 

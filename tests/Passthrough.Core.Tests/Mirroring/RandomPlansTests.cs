@@ -21,10 +21,20 @@ public sealed class RandomPlansTests
     static readonly string[] Paths = ["", "", "", "/team", "/team/app", "/a__b", "/c--d/e.f", "/Team", "/app:v1", "/app@sha256:0123", "/", "//x", "/a..b", "/library/nginx", "/x y", "/\u00e9"];
     static readonly string[] Names = ["registry-passthrough-harbor", "a", "a.b-c.d"];
 
-    readonly Dictionary<MirrorKind, CrdSchema?> schemas = MirrorResource.All.ToDictionary(resource => resource.Kind, resource => CrdSchema.Find(resource.Plural));
+    readonly Dictionary<MirrorKind, CrdSchema> schemas = [];
 
     [Fact]
-    public void Everything_is_refused_or_right()
+    public void Everything_is_refused_or_right() => Run();
+
+    [SkippableFact]
+    public void Everything_that_is_rendered_passes_OpenShifts_schemas()
+    {
+        foreach (var resource in MirrorResource.All)
+            schemas.Add(resource.Kind, CrdSchema.OrSkip(resource.Plural));
+        Run();
+    }
+
+    void Run()
     {
         var random = new Random(Seed);
         var (rendered, refused) = (0, 0);
@@ -62,7 +72,8 @@ public sealed class RandomPlansTests
             var manifest = MirrorSetManifest.Render(set, new Dictionary<string, string> { ["team"] = "1" }, new Dictionary<string, string> { ["example.com/why"] = "because: #1\n" });
             Assert.Equal(manifest, MirrorSetManifest.Render(set, new Dictionary<string, string> { ["team"] = "1" }, new Dictionary<string, string> { ["example.com/why"] = "because: #1\n" }));
             var document = (JObject)Assert.Single(Yaml.ParseAll(manifest));
-            Assert.True(schemas[set.Kind]?.Validate(document) is null or { Count: 0 }, $"{shown}\n{manifest}{string.Join('\n', schemas[set.Kind]?.Validate(document) ?? [])}");
+            var faults = schemas.GetValueOrDefault(set.Kind)?.Validate(document) ?? [];
+            Assert.True(faults.Count == 0, $"{shown}\n{manifest}{string.Join('\n', faults)}");
             var read = Assert.Single(MirrorObjects.Read("manifest", [document]).Sets);
             Assert.True(read.Name == name && read.Entries.Zip(set.Entries).All(pair => pair.First.Source == pair.Second.Source && pair.First.Mirrors.SequenceEqual(pair.Second.Mirrors) && pair.First.Policy == pair.Second.Policy), $"{shown}\n{manifest}");
         }

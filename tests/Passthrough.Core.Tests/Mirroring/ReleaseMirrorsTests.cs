@@ -15,7 +15,7 @@ public sealed class ReleaseMirrorsTests
     [InlineData(true)]
     [InlineData(false)]
     public Task Part_of_an_install_config(bool imageDigestSources) => Snapshot.Verify(
-        ReleaseMirrors.InstallConfig(Plan(new MirrorRequest("r", "docker.io")), Naming, imageDigestSources, imageDigestSources ? "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n" : null), "yml", imageDigestSources ? "new" : "old");
+        ReleaseMirrors.InstallConfig(Plan(new MirrorRequest("r", "docker.io")), Naming, imageDigestSources, imageDigestSources ? "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n" : null, imageDigestSources ? "idms-harbor-bastion.yml" : "icsp-harbor-bastion.yml"), "yml", imageDigestSources ? "new" : "old");
 
     [Fact]
     public Task Part_of_a_HostedCluster() =>
@@ -26,7 +26,7 @@ public sealed class ReleaseMirrorsTests
     {
         var plan = Plan(new MirrorRequest("r", "quay.io") { Mirrors = ["a.local/q", "b.local/q"] });
 
-        var sources = Yaml.ParseAll(ReleaseMirrors.InstallConfig(plan, Naming, imageDigestSources: true, certificates: null))[0]["imageDigestSources"]!;
+        var sources = Yaml.ParseAll(ReleaseMirrors.InstallConfig(plan, Naming, imageDigestSources: true, certificates: null, "idms-harbor-bastion.yml"))[0]["imageDigestSources"]!;
 
         Assert.Equal(["a.local/q/openshift-release-dev/ocp-release", "b.local/q/openshift-release-dev/ocp-release"], sources[0]!["mirrors"]!.Select(mirror => (string)mirror!));
     }

@@ -201,6 +201,112 @@ public sealed class ApplyScriptTests : IDisposable
         Assert.StartsWith("the Machine Config Operator did not take it up within 0s", (string)failed["message"]!, StringComparison.Ordinal);
     }
 
+    /// <summary>Whoever reads it can still stop it: what, how to see it, and what nodes do, all before the first write.</summary>
+    [Fact]
+    public async Task Before_it_acts_it_says_what_it_will_do()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start();
+
+        var said = (await Run(cluster, "--no-wait")).Error;
+
+        var order = new[] { "To be applied:\n", $"  imagedigestmirrorsets/{Name}\n", "List them: ", "are drained for it", "Backup: ", "Applied: imagedigestmirrorsets/" }.Select(text => said.IndexOf(text, StringComparison.Ordinal)).ToList();
+        Assert.DoesNotContain(-1, order);
+        Assert.Equal(order.Order(), order);
+        Ended(0, "List it: ", await Run(cluster, "--kind", "icsp", "--no-wait"));
+        Assert.NotNull(cluster.Get("imagecontentsourcepolicies", Name));
+    }
+
+    [Fact]
+    public async Task What_nodes_lack_beside_the_redirection_is_said_every_time()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start();
+        const string Trust = "additionalTrustedCA has no certificate for registry.local:8443";
+        const string Account = "pull secret has no account of registry.local:8443";
+
+        foreach (var arguments in new string[][] { ["--check"], [], ["--no-wait"] })
+        {
+            var bare = await Run(cluster, arguments);
+            Assert.Contains(Trust, bare.Error, StringComparison.Ordinal);
+            Assert.Contains(Account, bare.Error, StringComparison.Ordinal);
+        }
+
+        cluster.Put("configmaps", new JObject { ["metadata"] = new JObject { ["name"] = "theirs", ["namespace"] = "openshift-config" }, ["data"] = new JObject { ["registry.local..8443"] = "PEM" } });
+        cluster.Put("images", new JObject { ["metadata"] = new JObject { ["name"] = "cluster" }, ["spec"] = new JObject { ["additionalTrustedCA"] = new JObject { ["name"] = "theirs" } } });
+        cluster.Put("secrets", new JObject { ["metadata"] = new JObject { ["name"] = "pull-secret", ["namespace"] = "openshift-config" }, ["data"] = new JObject { [".dockerconfigjson"] = Convert.ToBase64String("""{"auths":{"registry.local:8443/mirror":{"auth":"YTpi"}}}"""u8) } });
+        var whole = await Run(cluster, "--verify");
+        Ended(0, "agree with the files", whole);
+        Assert.DoesNotContain("warning", whole.Error, StringComparison.Ordinal);
+
+        await using var shut = await FakeCluster.Start(new() { Denied = ["get secrets", "get images"] });
+        var blind = await Run(shut, "--check");
+        Ended(10, "whether nodes trust registry.local:8443 is not seen: Error from server (Forbidden)", blind);
+        Assert.Contains("whether nodes have an account of registry.local:8443 is not seen: ", blind.Error, StringComparison.Ordinal);
+    }
+
+    const string Asked = "(Mirrors also failed: [registry.local:8443/mirror/quay.io/registry-passthrough/control:is-nowhere: reading manifest is-nowhere: manifest unknown]): quay.io/registry-passthrough/control:is-nowhere: registry quay.io is blocked";
+
+    [Fact]
+    public async Task Pods_on_every_pool_pull_and_the_control_fails()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start(new() { Pull = image => image.Contains("/control:", StringComparison.Ordinal) ? Asked : null, Pools = new Dictionary<string, int> { ["master"] = 3, ["worker"] = 2, ["empty"] = 0 } });
+
+        var result = await Run(cluster, "--test", "quay.io/a/b:v1", "--test=quay.io/a/b@sha256:" + new string('a', 64), "--json");
+
+        Ended(0, "node master-0 (pool master) pulled quay.io/a/b:v1, from a mirror or from the source, which it may ask\n", result);
+        Assert.Contains("node worker-0 (pool worker) asked registry.local:8443 for quay.io/registry-passthrough/control:is-nowhere, which is nowhere, and failed as it must\n", result.Error, StringComparison.Ordinal);
+        Assert.Equal(6, Json.Parse(result.Output)["found"]!.Count());
+        Assert.False((bool)Json.Parse(result.Output)["changed"]!);
+        Assert.Null(cluster.Get("namespaces", "registry-passthrough-test"));
+        Assert.Equal("DELETE namespaces/registry-passthrough-test", cluster.Writes[^1]);
+        await Render(("mirror_source_policy", "NeverContactSource"));
+        Ended(0, "node worker-0 (pool worker) pulled quay.io/a/b:v1 from a mirror: its source is blocked\n", await Run(cluster, "--test", "quay.io/a/b:v1"));
+    }
+
+    [Theory]
+    [InlineData("/a/b:", "reading manifest v1: unauthorized", "node master-0 (pool master) cannot pull quay.io/a/b:v1: Failed to pull image \"quay.io/a/b:v1\": reading manifest v1: unauthorized")]
+    [InlineData("/none", "", "node master-0 (pool master) pulled quay.io/registry-passthrough/control:is-nowhere, which should be nowhere")]
+    [InlineData("/control:", "dial tcp: lookup quay.io: no such host", "node master-0 (pool master) did not ask registry.local:8443 for quay.io/registry-passthrough/control:is-nowhere: Failed to pull image")]
+    public async Task Pods_that_prove_nothing_are_12(string image, string words, string message)
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start(new() { Pull = one => one.Contains(image, StringComparison.Ordinal) ? words : null });
+
+        Ended(12, message, await Run(cluster, "--test", "quay.io/a/b:v1"));
+        Assert.Null(cluster.Get("namespaces", "registry-passthrough-test"));
+    }
+
+    [Fact]
+    public async Task A_test_needs_rights_and_a_namespace_of_its_own()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start(new() { Denied = ["create pods"] });
+        Ended(5, "this account may not create pods", await Run(cluster, "--test", "quay.io/a/b:v1"));
+        Assert.Empty(cluster.Writes);
+
+        await using var used = await FakeCluster.Start();
+        used.Put("namespaces", new JObject { ["metadata"] = new JObject { ["name"] = "registry-passthrough-test" } });
+        Ended(7, "namespace registry-passthrough-test is there: another test runs, or one was broken off", await Run(used, "--test", "quay.io/a/b:v1"));
+        Assert.Empty(used.Writes);
+
+        await using var small = await FakeCluster.Start(new() { Pools = new Dictionary<string, int>() });
+        Ended(12, "no pool has a node on which a pod could run", await Run(small, "--test", "quay.io/a/b:v1"));
+    }
+
+    /// <summary>Whatever the client says that nobody foresaw.</summary>
+    [Fact]
+    public async Task What_nobody_foresaw_is_1()
+    {
+        await Render();
+        await using var cluster = await FakeCluster.Start();
+        var odd = folder.Write("odd", "#!/bin/bash\necho 'error: the moon is full' >&2; exit 1\n");
+        File.SetUnixFileMode(odd, (UnixFileMode)0b111_101_101);
+
+        Ended(1, "asking the cluster: error: the moon is full", await Run(cluster, new Dictionary<string, string?> { ["OC"] = odd }, []));
+    }
+
     [Theory]
     [InlineData("--nonsense is no option of this script", "--nonsense")]
     [InlineData("--kind both is none of auto, mirrorsets, icsp", "--kind", "both")]
@@ -247,8 +353,8 @@ public sealed class ApplyScriptTests : IDisposable
     }
 
     [Theory]
-    [InlineData("patch imagetagmirrorsets", "User \"tester\" cannot patch resource \"imagetagmirrorsets\"")]
-    [InlineData("create imagedigestmirrorsets", "User \"tester\" cannot create resource \"imagedigestmirrorsets\"")]
+    [InlineData("patch imagetagmirrorsets", "this account may not patch imagetagmirrorsets")]
+    [InlineData("create imagedigestmirrorsets", "this account may not create imagedigestmirrorsets")]
     [InlineData("list machineconfigpools", "User \"tester\" cannot list resource \"machineconfigpools\"")]
     public async Task What_the_account_may_not_is_5(string denied, string message)
     {
@@ -308,6 +414,17 @@ public sealed class ApplyScriptTests : IDisposable
         old.Put("imagecontentsourcepolicies", Set("repositoryDigestMirrors", "old", Entry("docker.io", "other.local/docker")));
         Ended(7, "OpenShift 4.13.26 cannot have ImageContentSourcePolicy beside the newer kinds, and there is imagecontentsourcepolicies old", await Run(old));
 
+        foreach (var (version, code, words) in new[] { ("4.13.0", 7, "cannot have"), ("4.13.26", 7, "cannot have"), ("4.13.27", 0, "All nodes"), ("4.14.2", 7, "cannot have"), ("4.14.3", 0, "All nodes"), ("5.0.1", 0, "All nodes") })
+        {
+            await using var boundary = await FakeCluster.Start(new() { Version = version });
+            boundary.Put("imagecontentsourcepolicies", Set("repositoryDigestMirrors", "old", Entry("docker.io", "other.local/docker")));
+            Ended(code, words, await Run(boundary));
+            // What the script would not see, admission does: the account may not list the old kind.
+            await using var blind = await FakeCluster.Start(new() { Version = version, Denied = ["list imagecontentsourcepolicies"] });
+            blind.Put("imagecontentsourcepolicies", Set("repositoryDigestMirrors", "old", Entry("docker.io", "other.local/docker")));
+            Ended(code, code == 0 ? words : "can't create ImageDigestMirrorSet when ImageContentSourcePolicy resources exist", await Run(blind));
+        }
+
         await using var owned = await FakeCluster.Start();
         owned.Put("imagedigestmirrorsets", Set("imageDigestMirrors", Name, Entry("quay.io", "other.local/quay")), "kubectl-create");
         Ended(7, "Apply failed with 1 conflict: conflict with \"kubectl-create\" using config.openshift.io/v1: .spec.imageDigestMirrors", await Run(owned));
@@ -356,6 +473,7 @@ public sealed class ApplyScriptTests : IDisposable
         await using var cluster = await FakeCluster.Start(new() { Operator = FakeOperator.Degrades });
 
         Ended(11, "pool master is degraded: NodeDegraded: Node node-1 is reporting: \"failed to drain node", await Run(cluster));
+        Ended(11, "pool master is degraded: NodeDegraded", await Run(cluster, "--verify"));
         // Then nothing more is applied.
         await Render(("mirror_source_policy", "NeverContactSource"));
         var before = cluster.Writes.Count;
@@ -371,8 +489,16 @@ public sealed class ApplyScriptTests : IDisposable
         Ended(12, $"there is no imagedigestmirrorsets {Name} in the cluster", await Run(cluster, "--verify"));
 
         await using var silent = await FakeCluster.Start(new() { Operator = FakeOperator.Ignores });
-        Ended(0, "Applied:", await Run(silent, "--no-wait"));
+        Ended(0, "Applied: imagedigestmirrorsets/", await Run(silent, "--no-wait"));
         Ended(12, "pool master: ", await Run(silent, "--verify"));
+
+        // Somebody else's object came later.
+        await using var later = await FakeCluster.Start();
+        Ended(0, "All nodes", await Run(later));
+        later.Put("imagecontentsourcepolicies", Set("repositoryDigestMirrors", "theirs", Entry("quay.io/a", "other.local/a")));
+        Ended(0, "note: imagecontentsourcepolicies theirs has its own entry for quay.io/a", await Run(later, "--verify"));
+        later.Put("imagedigestmirrorsets", Set("imageDigestMirrors", "never", Entry("quay.io", "other.local/q", "NeverContactSource")));
+        Ended(7, "source quay.io is AllowContactingSource here and NeverContactSource in imagedigestmirrorsets never", await Run(later, "--verify"));
 
         await Render(("registries", new JArray("quay.io")));
         Ended(12, "has other entries than the file beside this script", await Run(silent, "--verify"));
@@ -404,6 +530,7 @@ public sealed class ApplyScriptTests : IDisposable
         await using var cluster = await FakeCluster.Start(new() { PausedPools = ["worker"] });
 
         Ended(13, "pool worker is paused and keeps the old configuration", await Run(cluster));
+        Ended(13, "pool worker is paused and keeps the old configuration", await Run(cluster, "--verify"));
         Ended(0, "All nodes", await Run(cluster, "--allow-paused"));
     }
 
@@ -456,11 +583,17 @@ public sealed class ApplyScriptTests : IDisposable
     {
         await Render();
         await using var cluster = await FakeCluster.Start();
-        Ended(3, "neither signature-configmap.yaml nor .json is beside this script", await Run(cluster, "--with-signatures"));
+        Ended(3, "no signature-*.yaml or .json is beside this script or in release-signatures/", await Run(cluster, "--with-signatures"));
 
-        folder.Write("out/signature-configmap.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: mirrored-release-signatures\n  namespace: openshift-config-managed\n  labels:\n    release.openshift.io/verification-signatures: \"\"\n");
-        Ended(0, "Applied: the signatures of releases", await Run(cluster, "--with-signatures"));
-        Assert.NotNull(cluster.Get("configmaps", "mirrored-release-signatures", "openshift-config-managed"));
+        // As oc-mirror v2 and v1, and oc adm release mirror, leave them.
+        folder.Write("out/signature-configmap.yaml", Signatures("mirrored-release-signatures"));
+        folder.Write("out/release-signatures/signature-sha256-1.json", Json.Indented((JObject)Yaml.ParseAll(Signatures("sha256-1")).Single()));
+        folder.Write("out/signature-sha256-2.yaml", Signatures("sha256-2"));
+        Ended(0, "Applied: the signatures of releases (signature-sha256-1.json)", await Run(cluster, "--with-signatures"));
+        Assert.All(new[] { "mirrored-release-signatures", "sha256-1", "sha256-2" }, name => Assert.NotNull(cluster.Get("configmaps", name, "openshift-config-managed")));
+        Ended(0, "Of the signatures of releases (signature-configmap.yaml) nothing changes.", await Run(cluster, "--with-signatures"));
+
+        static string Signatures(string name) => $"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: openshift-config-managed\n  labels:\n    release.openshift.io/verification-signatures: \"\"\n";
     }
 
     [Fact]

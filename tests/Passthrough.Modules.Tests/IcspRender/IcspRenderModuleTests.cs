@@ -176,6 +176,62 @@ public sealed partial class IcspRenderModuleTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_cluster_has_may_be_a_file_that_oc_printed()
+    {
+        var dump = folder.Write("dump.yaml", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: config.openshift.io/v1\n  kind: ImageDigestMirrorSet\n  metadata: {name: theirs, resourceVersion: '1', uid: x}\n  spec: {imageDigestMirrors: [{source: quay.io/a, mirrors: [t.local/a]}]}\n  status: {}\n- {apiVersion: v1, kind: Namespace, metadata: {name: x}}\n");
+
+        var answer = await Run(("registries", new JArray("quay.io")), ("existing_objects", new JArray(dump)));
+
+        Assert.Equal(["shadowed"], answer["conflicts"]!.Select(conflict => (string)conflict["type"]!));
+        Assert.Equal($"existing_objects {dump}.none does not exist on this host", Message(await Run(("existing_objects", new JArray(dump + ".none"))))[..($"existing_objects {dump}.none does not exist on this host".Length)]);
+    }
+
+    [Theory]
+    [InlineData("mirror-registry")]
+    [InlineData("quay")]
+    [InlineData("harbor")]
+    [InlineData("jfrog")]
+    [InlineData("distribution")]
+    public async Task Files_bear_the_type_of_the_registry_as_the_guide_names_them(string type)
+    {
+        await Run(("registry_type", type), ("registries", new JArray("quay.io")));
+
+        Assert.Equal(
+            [$"apply-icsp-{type}.sh", $"icsp-{type}-bastion.yml", $"icsp-{type}-metadata.json", $"idms-{type}-bastion.yml", $"itms-{type}-bastion.yml", $"registries-{type}.conf"],
+            Files().Keys.Order(StringComparer.Ordinal));
+        Assert.Contains($"name: registry-passthrough-{type}\n", Read($"idms-{type}-bastion.yml"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A culture with other signs for numbers and times, whether this machine has any of its own or not.</summary>
+    [Fact]
+    public async Task Another_culture_changes_no_byte()
+    {
+        using var pki = new Pki(folder["pki"]);
+        (string, JToken?)[] all =
+        [
+            ("registries", new JArray("quay.io", "registry.redhat.io", "INDEX.DOCKER.IO", "Registry.Example.IO:5000")), ("registry_ca_file", pki.CaFile), ("pull_secret_path", folder.Write("saved.json", "{}")), ("username", "puller"), ("password", "s3cret"),
+            ("outputs", new JArray(new IcspRenderModule().Spec.Arguments.Single(argument => argument.Name == "outputs").Choices)),
+        ];
+        await Run(all);
+        var before = Files();
+        var own = System.Globalization.CultureInfo.CurrentCulture;
+        try
+        {
+            var other = (System.Globalization.CultureInfo)System.Globalization.CultureInfo.InvariantCulture.Clone();
+            (other.NumberFormat.NegativeSign, other.NumberFormat.NumberDecimalSeparator, other.NumberFormat.NumberGroupSeparator, other.DateTimeFormat.DateSeparator, other.DateTimeFormat.TimeSeparator) = ("~", ",", ".", "\u00b7", "h");
+            System.Globalization.CultureInfo.CurrentCulture = System.Globalization.CultureInfo.CurrentUICulture = other;
+
+            Assert.False((bool)(await Run(all))["changed"]!);
+        }
+        finally
+        {
+            System.Globalization.CultureInfo.CurrentCulture = System.Globalization.CultureInfo.CurrentUICulture = own;
+        }
+
+        Assert.Equal(before, Files());
+    }
+
+    [Fact]
     public async Task All_outputs_at_once()
     {
         using var pki = new Pki(folder["pki"]);
@@ -190,8 +246,10 @@ public sealed partial class IcspRenderModuleTests : IDisposable
 
         Assert.Null(answer["failed"]);
         Assert.Equal(
-            ["apply-icsp-harbor.sh", "certs.d/docker.io/hosts.toml", "certs.d/quay.io/hosts.toml", "certs.d/registry.local-8443-ca.crt", "hostedcluster-mirrors.yml", "icsp-harbor-bastion.yml", "icsp-harbor-metadata.json", "idms-harbor-bastion.yml", "install-config-mirrors.yml", "itms-harbor-bastion.yml", "pull-secret-harbor.json", "registries-harbor.conf", "registry-ca-configmap.yml"],
+            ["apply-icsp-harbor.sh", "certs.d/docker.io/hosts.toml", "certs.d/quay.io/hosts.toml", "certs.d/registry.local-8443-ca.crt", "hostedcluster-mirrors.yml", "icsp-harbor-bastion.yml", "icsp-harbor-metadata.json", "idms-harbor-bastion.yml", "install-config-mirrors.yml", "itms-harbor-bastion.yml", "openshift/99-registry-passthrough-harbor-idms.yml", "openshift/99-registry-passthrough-harbor-itms.yml", "pull-secret-harbor.json", "registries-harbor.conf", "registry-ca-configmap.yml"],
             Files().Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(Read("itms-harbor-bastion.yml"), Read("openshift/99-registry-passthrough-harbor-itms.yml"));
+        Assert.Contains("oc adm release extract --command=openshift-install --idms-file=idms-harbor-bastion.yml quay.io/openshift-release-dev/ocp-release@sha256:", Read("install-config-mirrors.yml"), StringComparison.Ordinal);
         var secret = Path.Combine(Out, "pull-secret-harbor.json");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(secret));
         Assert.Equal(["quay.io", "registry.local:8443"], ((JObject)((JObject)Json.Parse(File.ReadAllText(secret)))["auths"]!).Properties().Select(entry => entry.Name));

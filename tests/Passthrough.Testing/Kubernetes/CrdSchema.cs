@@ -28,6 +28,14 @@ public sealed class CrdSchema
     public static CrdSchema? Find(string plural) =>
         Fixtures.Recording(Path.Combine("crd", $"{plural}.crd.yaml")) is { } path ? new CrdSchema((JObject)Yaml.ParseAll(File.ReadAllText(path)).Single()) : null;
 
+    /// <summary>The same for a test that is nothing without it.</summary>
+    public static CrdSchema OrSkip(string plural)
+    {
+        var found = Find(plural);
+        Xunit.Skip.If(found is null, $"the definition of {plural} does not lie beside the checkout (shared/data/crd)");
+        return found!;
+    }
+
     /// <summary>What is wrong with the object; nothing for one that a server takes.</summary>
     public IReadOnlyList<CrdFault> Validate(JObject value)
     {

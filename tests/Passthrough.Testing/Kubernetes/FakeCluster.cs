@@ -27,6 +27,7 @@ public sealed class FakeCluster : IAsyncDisposable
     readonly WebApplication application;
     readonly FakeObjects objects = new();
     readonly FakeMachineConfigs machineConfigs;
+    readonly FakePods pods;
     readonly IReadOnlyList<FakeResource> resources;
     readonly Dictionary<string, CrdSchema?> schemas;
     readonly ConcurrentQueue<string> requests = new();
@@ -37,6 +38,7 @@ public sealed class FakeCluster : IAsyncDisposable
     {
         this.settings = settings;
         machineConfigs = new FakeMachineConfigs(settings);
+        pods = new FakePods(settings, machineConfigs);
         var version = Core.Mirroring.Cluster.OpenShiftVersion.Parse(settings.Version);
         resources = [.. FakeResource.All.Where(resource => (settings.HasPools || resource.Group != "machineconfiguration.openshift.io") && (version.HasMirrorSets || resource.Plural is not ("imagedigestmirrorsets" or "imagetagmirrorsets")))];
         schemas = resources.Where(resource => resource.IsMirrorSet).ToDictionary(resource => resource.Plural, resource => CrdSchema.Find(resource.Plural), StringComparer.Ordinal);
@@ -136,6 +138,7 @@ public sealed class FakeCluster : IAsyncDisposable
         ["apis"] => (200, FakeDiscovery.Groups(resources)),
         ["api", "v1"] => (200, FakeDiscovery.Resources(resources, "", "v1")),
         ["apis", var group, var version] when resources.Any(resource => resource.Group == group && resource.Version == version) => (200, FakeDiscovery.Resources(resources, group, version)),
+        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => (201, FakeReview.Answer(body, settings.Denied)),
         ["openapi", "v3"] => (200, FakeDiscovery.OpenApiIndex(resources)),
         ["openapi", "v3", .. var at] => (200, FakeDiscovery.OpenApi(resources, string.Join('/', at))),
         ["api", var version, .. var rest] => Find("", version, rest, method, request, body),
@@ -154,13 +157,22 @@ public sealed class FakeCluster : IAsyncDisposable
             return forbidden;
         return (method, name) switch
         {
-            ("GET", null) => (200, new JObject { ["apiVersion"] = found.ApiVersion, ["kind"] = found.Kind + "List", ["metadata"] = new JObject { ["resourceVersion"] = "1" }, ["items"] = new JArray(found.Kind == "MachineConfigPool" ? machineConfigs.List() : objects.List(found)) }),
+            ("GET", null) => (200, new JObject { ["apiVersion"] = found.ApiVersion, ["kind"] = found.Kind + "List", ["metadata"] = new JObject { ["resourceVersion"] = "1" }, ["items"] = new JArray(List(found, ns, request.Query["labelSelector"])) }),
             ("GET", _) => Show(found, name, ns) is { } value ? (200, value) : Missing(found, name),
             ("DELETE", not null) => Remove(found, name, ns, isDryRun: Encoding.UTF8.GetString(body).Contains("\"All\"", StringComparison.Ordinal)),
             ("PATCH", not null) => Patch(found, name, ns, request, body),
             _ => Status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
         };
     }
+
+    IEnumerable<JObject> List(FakeResource resource, string? ns, string? label) => resource.Kind switch
+    {
+        "MachineConfigPool" => machineConfigs.List(),
+        "Node" => pods.Nodes().Where(node => label is null || node["metadata"]!["labels"]![label] is not null),
+        "Pod" => objects.List(resource).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).Select(pods.Show),
+        "Event" => objects.List(FakeResource.All.Single(other => other.Kind == "Pod")).Where(pod => (string?)pod["metadata"]!["namespace"] == ns).SelectMany(pods.Events),
+        _ => objects.List(resource),
+    };
 
     JObject? Show(FakeResource resource, string name, string? ns) => resource.Kind switch
     {

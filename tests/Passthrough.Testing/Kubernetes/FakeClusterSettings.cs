@@ -31,6 +31,9 @@ public sealed record FakeClusterSettings
 
     public ImmutableArray<string> PausedPools { get; init; } = [];
 
+    /// <summary>What becomes of a pod's pull: the words of the node's CRI-O where it fails, null where it succeeds. By default all images are there but those called <c>…:is-nowhere</c>.</summary>
+    public Func<string, string?>? Pull { get; init; }
+
     /// <summary>How often the pools are read before the operator has taken a change up, and before each further node has it. Time plays no role.</summary>
     public int ReadsPerStep { get; init; } = 1;
 }

@@ -16,6 +16,9 @@ sealed class FakeMachineConfigs(FakeClusterSettings settings)
     readonly Dictionary<string, Pool> pools = settings.Pools.ToDictionary(pool => pool.Key, pool => new Pool(pool.Key, pool.Value), StringComparer.Ordinal);
     string written = "";
 
+    /// <summary>The nodes' registries.conf, as it was rendered last.</summary>
+    public string Written => written;
+
     /// <summary>Looks at the objects, as the operator does when one changes. Before the first look all nodes have what it sees then.</summary>
     public void Look(IReadOnlyCollection<MirrorSet> sets, RegistrySources? registries, bool atStart = false)
     {

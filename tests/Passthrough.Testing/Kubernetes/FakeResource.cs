@@ -10,6 +10,10 @@ sealed record FakeResource(string Group, string Version, string Plural, string K
     [
         new("", "v1", "configmaps", "ConfigMap", "cm", IsNamespaced: true),
         new("", "v1", "secrets", "Secret", IsNamespaced: true),
+        new("", "v1", "namespaces", "Namespace", "ns"),
+        new("", "v1", "nodes", "Node"),
+        new("", "v1", "pods", "Pod", IsNamespaced: true),
+        new("", "v1", "events", "Event", IsNamespaced: true),
         new("config.openshift.io", "v1", "imagedigestmirrorsets", "ImageDigestMirrorSet", "idms"),
         new("config.openshift.io", "v1", "imagetagmirrorsets", "ImageTagMirrorSet", "itms"),
         new("config.openshift.io", "v1", "images", "Image"),

@@ -2,6 +2,9 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using Passthrough.Testing;
+using Passthrough.Testing.Ansible;
+using Passthrough.Testing.Processes;
 
 namespace Passthrough.Integration.Tests;
 
@@ -33,6 +36,30 @@ public partial class NativeExecutableTests
         var isNet9 = File.ReadAllText(Path.Combine(Checkout, "artifacts", "feed.props")).Contains("<AotTargetFramework>net9.0<", StringComparison.Ordinal);
         var allowed = isNet9 ? MaximumSizeOfNet9 : MaximumSize;
         Assert.True(file.Length <= allowed, $"{file} has {file.Length:N0} bytes; {allowed:N0} are allowed. A package or a reflection-based call may have dragged code in.");
+    }
+
+    /// <summary>The environment of whoever runs it second: other words, other signs in numbers, tomorrow's date.</summary>
+    [Fact]
+    public async Task Another_locale_and_time_zone_change_no_byte()
+    {
+        using var folder = new TestFolder("elsewhere");
+        var parameters = new Dictionary<string, object?>
+        {
+            ["registry_host"] = "registry.local:8443",
+            ["dest_dir"] = folder["out"],
+            ["registries"] = new[] { "quay.io", "INDEX.DOCKER.IO", "registry.redhat.io" },
+            ["outputs"] = new[] { "manifests", "script", "metadata", "registries_conf", "hosts_toml", "install_config", "hypershift" },
+        };
+        (await NativeModule.Run("icsp_render", parameters, settings: In("C", "UTC"))).MustSucceed();
+        var before = Read();
+
+        foreach (var (locale, zone) in new[] { ("tr_TR.UTF-8", "Pacific/Kiritimati"), ("ar_SA.UTF-8", "America/St_Johns"), ("de_DE", "UTC-14") })
+            Assert.False((await NativeModule.Run("icsp_render", parameters, settings: In(locale, zone))).MustSucceed().Changed);
+
+        Assert.Equal(before, Read());
+
+        CommandSettings In(string locale, string zone) => new() { Environment = new Dictionary<string, string?> { ["LC_ALL"] = locale, ["LANG"] = locale, ["TZ"] = zone } };
+        Dictionary<string, string> Read() => Directory.GetFiles(folder["out"], "*", SearchOption.AllDirectories).ToDictionary(file => file, File.ReadAllText);
     }
 
     [Fact]

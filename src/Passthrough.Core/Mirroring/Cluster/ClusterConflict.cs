@@ -66,7 +66,10 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
     // The longest match wins alone: ours does not count below a narrower entry of somebody else.
     static IEnumerable<ClusterConflict> Shadows(IReadOnlyCollection<MirrorSet> ours, IEnumerable<MirrorSet> others, NodeFiles nodes)
     {
-        var sources = ours.SelectMany(set => set.Entries).Select(entry => entry.Source).ToHashSet(StringComparer.Ordinal);
+        var sources = ours.SelectMany(set => set.Entries).Select(entry => entry.Source).Distinct(StringComparer.Ordinal).OrderByDescending(source => source.Length).ThenByDescending(source => source, StringComparer.Ordinal).ToList();
+        // The first that encloses a name is the longest.
+        var index = new ScopeIndex(sources);
+        var written = (nodes.RegistriesConf?.Registries ?? []).DistinctBy(registry => registry.Scope, StringComparer.Ordinal).ToDictionary(registry => registry.Scope, StringComparer.Ordinal);
         var hasTags = ours.Any(set => set.Kind == MirrorKind.ImageTagMirrorSet);
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (set, source) in
@@ -75,7 +78,7 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
                  where seen.Add(entry.Source)
                  select KeyValuePair.Create(set, entry.Source))
         {
-            if (sources.Contains(source) || sources.Where(own => MirrorNames.IsNested(source, own)).MaxBy(own => own.Length) is not { } enclosing || nodes.RegistriesConf?.Registries.FirstOrDefault(registry => registry.Scope == source) is not { } entry)
+            if (index.First(source) is not { } first || sources[first] == source || !written.TryGetValue(source, out var entry))
                 continue;
             var byTag = entry.Mirrors.Any(mirror => mirror.Pull == PullFromMirror.TagOnly);
             var byDigest = entry.Mirrors.Any(mirror => mirror.Pull == PullFromMirror.DigestOnly);
@@ -83,7 +86,7 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
             {
                 (true, false) when hasTags => (true, $"{NameOf(set)} lists {source} but no ImageTagMirrorSet does: tag pulls of {source} would bypass the mirror"),
                 (false, true) => (true, $"{NameOf(set)} lists {source} but no ImageDigestMirrorSet does: digest pulls of {source} would bypass the mirror"),
-                _ => (false, $"{NameOf(set)} has its own entry for {source}; there it counts, not the one for {enclosing}"),
+                _ => (false, $"{NameOf(set)} has its own entry for {source}; there it counts, not the one for {sources[first]}"),
             };
             yield return new ClusterConflict("shadowed", source, NameOf(set), message) { IsWarning = isWarning };
         }

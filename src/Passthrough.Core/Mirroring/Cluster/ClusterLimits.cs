@@ -18,7 +18,7 @@ public static class ClusterLimits
         if (Math.Max(manifestSize, fileSize) > MaxSize - Spare)
             throw new ModuleException(
                 ErrorCodes.InvalidArgument,
-                $"the objects would have {manifestSize} bytes each, and the nodes' registries.conf that is made of them {fileSize}; a cluster takes {MaxSize - Spare} of either",
+                $"the objects would have {manifestSize} bytes each, and the nodes' registries.conf that is made of them {fileSize} in base64; a cluster takes {MaxSize - Spare} of either",
                 "redirect whole registries in place of single repositories");
     }
 }

@@ -75,6 +75,18 @@ public sealed class LargeClusterTests
         Assert.Equal("m.local/0" + deep[13..], registries.Single(registry => registry.Location == deep).Mirrors.Single().Location);
     }
 
+    [Fact]
+    public void What_shadows_thousands_of_sources_is_found()
+    {
+        var ours = Set(MirrorKind.ImageDigestMirrorSet, i => new MirrorEntry($"r{i}.example.com", [$"m.local/{i}"]));
+        var theirs = new MirrorSet(MirrorKind.ImageDigestMirrorSet, "theirs", [.. Enumerable.Range(0, 4 * Many).Select(i => new MirrorEntry($"r{i / 4}.example.com/a{i}", [$"t.local/{i}"]))]);
+
+        var conflicts = ClusterConflict.Find([ours], new MirrorObjects([theirs], null, []), null).ToList();
+
+        Assert.Equal(4 * Many, conflicts.Count);
+        Assert.All(conflicts, conflict => Assert.Equal("shadowed", conflict.Type));
+    }
+
     static MirrorSet Set(MirrorKind kind, Func<int, MirrorEntry> entry) => new(kind, "large", [.. Enumerable.Range(0, Many).Select(entry)]);
 
     static ImmutableArray<string> Mirrors(int i) => [.. Enumerable.Range(0, 20).Select(j => $"m{i}.local/mirror/{j}")];
