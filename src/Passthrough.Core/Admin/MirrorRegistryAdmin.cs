@@ -1,5 +1,4 @@
 using System.Net;
-using Newtonsoft.Json.Linq;
 
 namespace Passthrough.Core.Admin;
 
@@ -28,5 +27,5 @@ public static class MirrorRegistryAdmin
 
     /// <summary><c>ok</c> or <c>unhealthy</c>; null where it is not the Go edition that answers.</summary>
     internal static string? StatusOf(AdminAnswer answer) =>
-        answer.Status is HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable && answer.Json is JObject { Count: 1 } json ? QuayApi.Text(json, "status") : null;
+        answer.Status is HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable && QuayApi.Text(answer.Json, "status") is ("ok" or "unhealthy") and var word ? word : null;
 }

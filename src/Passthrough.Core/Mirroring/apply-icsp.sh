@@ -576,19 +576,19 @@ wait_for_pools() {
 
 # ---- the steps
 
-# Whether the account may do it. Where the cluster does not tell, the dry run does.
+# Where the cluster does not tell, the dry run does.
 may() { # VERB RESOURCE
   ask auth can-i "$1" "$2" || [[ $out != no* ]] || fail 5 "this account may not $1 ${2%%.*}" "use an account that may do that, such as a cluster administrator's"
 }
 
-# What nodes need beside the redirection is looked at every time, and said where it is missing.
+# What nodes need beside the redirection.
 look_around() {
   local there='' key=${registry/:/..}
   if [ $with_ca = no ]; then
     if ! ask get images.config.openshift.io cluster -o 'jsonpath={.spec.additionalTrustedCA.name}'; then complaint; warn "whether nodes trust $registry is not seen: $REPLY"
     else
       [ -z "$out" ] || ! ask get configmap "$out" -n $config_namespace --ignore-not-found -o "jsonpath={.data.${key//./\\.}}" || there=$out
-      [ -n "$there" ] || warn "the cluster's additionalTrustedCA has no certificate for $registry: nodes trust it only if a public authority issued its certificate (else: --with-ca)"
+      [ -n "$there" ] || warn "the cluster's additionalTrustedCA has no certificate for $registry: nodes trust it only if a public authority issued it (else: --with-ca)"
     fi
   fi
   if [ $with_pull_secret = no ]; then
@@ -708,6 +708,8 @@ do_check() {
 do_verify() {
   local pool paused want have resource file triple
   name_objects
+  ask get "$(IFS=, && printf '%s' "${kinds[*]}")" "$name" --ignore-not-found -o name || refused "looking for $name"
+  [ -n "$out" ] || fail 12 "nothing was applied: there is no object called $name" "apply it: $program"
   for resource in "${kinds[@]}"; do
     file_of "$resource"; lines_of_file "$resource" "$REPLY"
     file=$(printf '%s\n' "${lines[@]}" | sort)
@@ -742,7 +744,7 @@ do_verify() {
   say "The objects and every pool's $conf agree with the files beside this script."
 }
 
-# Pods that pull: what a node did is what its kubelet says. They need not run, and go with their namespace.
+# Pods that pull: they need not run, and go with their namespace.
 control='registry-passthrough/control:is-nowhere'
 test_pod() { # NAME NODE IMAGE
   cat <<EOF
@@ -778,7 +780,7 @@ do_test() {
   may create pods
   read_pools || refused "reading the pools"
   ask get namespace $namespace --ignore-not-found -o name || refused "looking for namespace $namespace"
-  [ -z "$out" ] || fail 7 "namespace $namespace is there: another test runs, or one was broken off" "delete it: $OC delete namespace $namespace"
+  [ -z "$out" ] || fail 7 "namespace $namespace is there: another test runs, or one was broken off" "$OC delete namespace $namespace"
   printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n' $namespace >"$work/namespace.yml"
   ask apply --server-side --field-manager=$manager -f "$work/namespace.yml" || refused "making namespace $namespace"
   test_namespace=$namespace
@@ -808,7 +810,7 @@ do_test() {
       esac
     done <<<"$out"
     [ -n "$open" ] || break
-    ((SECONDS - start < start_timeout_s)) || fail 12 "after $start_timeout it is neither pulled nor refused: $open" "allow more with --start-timeout; or look at the nodes"
+    ((SECONDS - start < start_timeout_s)) || fail 12 "after $start_timeout it is neither pulled nor refused: $open" "allow more with --start-timeout"
     sleep "$poll"
   done
 
@@ -959,7 +961,7 @@ add_signatures() {
     apply_other "the signatures of releases (${file##*/})" "$file"
   done
   [ $any = yes ] || fail 3 "--with-signatures: no signature-*.yaml or .json is beside this script or in release-signatures/" \
-    "copy them from oc-mirror's cluster-resources, or from where oc adm release mirror --release-image-signature-to-dir wrote them"
+    "copy them from oc-mirror's cluster-resources"
 }
 
 apply_other() { # WHAT FILE

@@ -43,6 +43,15 @@ public sealed class MirrorRegistryEditionTests
     }
 
     [Fact]
+    public async Task A_later_release_may_tell_more()
+    {
+        await using var go = await MirrorRegistryGoFake.Start();
+        go.Before = call => call.RawPath == "/healthz" ? FakeAnswer.Json(200, new Newtonsoft.Json.Linq.JObject { ["status"] = "ok", ["version"] = "2.1" }) : null;
+
+        Assert.Equal("mirror-registry (Go)", (await AskAsync(go)).Title);
+    }
+
+    [Fact]
     public async Task Nobody_who_answers_like_neither_is_taken_for_the_Go_edition()
     {
         await using var server = await QuayFake.Start();

@@ -486,7 +486,9 @@ public sealed class ApplyScriptTests : IDisposable
     {
         await Render();
         await using var cluster = await FakeCluster.Start(new() { Operator = FakeOperator.Ignores, Denied = ["patch imagedigestmirrorsets", "create imagedigestmirrorsets"] });
-        Ended(12, $"there is no imagedigestmirrorsets {Name} in the cluster", await Run(cluster, "--verify"));
+        Ended(12, $"nothing was applied: there is no object called {Name}", await Run(cluster, "--verify"));
+        cluster.Put("imagedigestmirrorsets", Set("imageDigestMirrors", Name, Entry("quay.io", $"{Registry}/mirror/quay.io"), Entry("registry.redhat.io", $"{Registry}/mirror/registry.redhat.io")));
+        Ended(12, $"there is no imagetagmirrorsets {Name} in the cluster", await Run(cluster, "--verify"));
 
         await using var silent = await FakeCluster.Start(new() { Operator = FakeOperator.Ignores });
         Ended(0, "Applied: imagedigestmirrorsets/", await Run(silent, "--no-wait"));

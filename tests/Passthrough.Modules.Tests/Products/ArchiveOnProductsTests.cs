@@ -82,6 +82,59 @@ public sealed class ArchiveOnProductsTests : IAsyncLifetime, IDisposable
             (await run.Archive("loaded", puller, ("path", All), ("namespace", "mirror/second"))).MustFail("ocp-pull");
     }
 
+    /// <summary>Upstream a tag moves; here it follows, where the registry and the account's rights let it.</summary>
+    [Theory]
+    [MemberData(nameof(ProductStage.Products), MemberType = typeof(ProductStage))]
+    public async Task A_tag_that_moved_is_delivered_anew_or_it_is_said_what_that_needs(string product)
+    {
+        await using var stage = await ProductStage.Open(product, folder);
+        var run = new StagedRun(stage, folder);
+        OciLayout.WriteTar(folder["moved.tar"], new Dictionary<string, BuiltImage> { [Tool] = ImageBuilder.MultiArch("moved") });
+        await run.Repo();
+        (await run.Auth()).MustChange();
+        (await run.Archive("loaded", run.DockerConfig, ("path", All))).MustChange();
+
+        if (product == "Artifactory")
+        {
+            (await run.Archive("loaded", run.DockerConfig, ("path", folder["moved.tar"]))).MustFail("manifest invalid, {\"description\":\"HTTP 403 Forbidden\"}", "let registry_auth give access: [pull, push, delete]");
+            (await run.Auth(("access", new[] { "pull", "push", "delete" }))).MustChange();
+        }
+        else if (product == "Harbor")
+        {
+            (await run.Repo(("immutable_tags", true))).MustChange();
+            (await run.Archive("loaded", run.DockerConfig, ("path", All))).MustNotChange();
+            (await run.Archive("loaded", run.DockerConfig, ("path", folder["moved.tar"]))).MustFail("configured as immutable", "let mirror_repo set immutable_tags: false");
+            (await run.Repo(("immutable_tags", false))).MustChange();
+        }
+
+        var moved = (await run.Archive("loaded", run.DockerConfig, ("path", folder["moved.tar"]))).MustChange();
+        Assert.Equal("updated", (string)moved["images"]![0]!["status"]!);
+        (await run.Archive("verified", run.DockerConfig, ("path", folder["moved.tar"]), ("deep", true))).MustNotChange();
+        (await run.Archive("loaded", run.DockerConfig, ("path", folder["moved.tar"]))).MustNotChange();
+    }
+
+    /// <summary>Rights are told from passwords, on registries that answer 401 to both.</summary>
+    [Theory]
+    [InlineData("mirror-registry", "does not let user \"mirror+ocp-pull\" (401", "answered 405 UNSUPPORTED: Cannot create organization", "make the namespace with mirror_repo first")]
+    [InlineData("Quay", "does not let user \"mirror+ocp-pull\" (401", "does not let user \"mirror+ocp-mirror\" (401", "mirror_repo makes it")]
+    [InlineData("Harbor", "does not let user \"robot$mirror+ocp-pull\" (401", "does not let user \"robot$mirror+ocp-mirror\" (401", "mirror_repo makes it")]
+    [InlineData("Artifactory", "answered 403 UNAUTHORIZED: User is unauthorized to upload", "answered 404 Not Found", "check the name, and whether the account may see it")]
+    public async Task An_account_that_may_not_is_told_so_and_a_secret_that_is_stale_too(string product, string pushes, string elsewhere, string hint)
+    {
+        await using var stage = await ProductStage.Open(product, folder);
+        var run = new StagedRun(stage, folder);
+        await run.Repo();
+        (await run.Auth()).MustChange();
+        (await run.Auth(StagedRun.PullOnly)).MustChange();
+        var (config, login) = (await File.ReadAllTextAsync(run.DockerConfig), run.Login(run.DockerConfig));
+        string Entry(string secret) => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{login.User}:{secret}"));
+        var stale = folder.Write("stale.json", config.Replace(Entry(login.Secret), Entry("St4leSecret"), StringComparison.Ordinal));
+
+        (await run.Archive("loaded", run.PullDockerConfig, ("path", All))).MustFail($"{stage.Name} {pushes}", "the right to do this on the registry");
+        (await run.Archive("loaded", run.DockerConfig, ("path", All), ("namespace", "elsewhere"))).MustFail($"{stage.Name} {elsewhere}", hint);
+        (await run.Archive("loaded", stale, ("path", All))).MustFail($"{stage.Name} refused user \"{login.User}\": wrong user name or password (401", "correct username and password");
+    }
+
     [Theory]
     [MemberData(nameof(ProductStage.Products), MemberType = typeof(ProductStage))]
     public async Task What_is_no_longer_wanted_goes_where_the_account_may_remove(string product)

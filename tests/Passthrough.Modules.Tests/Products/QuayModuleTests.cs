@@ -700,6 +700,9 @@ public sealed class QuayProductModuleTests() : QuayModuleTests("quay", QuaySetti
 
         (await Run.Repo()).MustFail($"organization mirror on {Registry.Name} pulls through from quay.io", "choose another namespace");
         (await Run.Auth()).MustFail("pulls through from quay.io");
+        // Also where the server does not tell what is switched on.
+        Registry.Before = call => call.RawPath == "/config" ? FakeAnswer.Text(404, "<html></html>", "text/html") : null;
+        (await Run.Auth()).MustFail("pulls through from quay.io");
         Assert.Empty(Writes);
     }
 

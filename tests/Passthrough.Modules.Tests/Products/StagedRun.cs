@@ -1,5 +1,7 @@
+using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Ansible;
+using Passthrough.Core.Text;
 using Passthrough.Modules.ImageArchive;
 using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
@@ -29,6 +31,13 @@ sealed class StagedRun(ProductStage stage, TestFolder folder)
         foreach (var name in new[] { "username", "password", "token" })
             parameters.Remove(name);
         return Run(new ImageArchiveModule(), parameters);
+    }
+
+    /// <summary>The login name and secret that stand in a docker config.</summary>
+    public (string User, string Secret) Login(string dockerConfig)
+    {
+        var parts = Encoding.UTF8.GetString(Convert.FromBase64String((string)Json.TryParseObject(File.ReadAllText(dockerConfig))!["auths"]![stage.Name]!["auth"]!)).Split(':', 2);
+        return (parts[0], parts[1]);
     }
 
     public Task<CommandResult> Pull(string dockerConfig, string source) =>

@@ -446,6 +446,10 @@ public sealed class ArtifactoryAccountTests : IAsyncLifetime, IDisposable
 
         await Restart(new() { Edition = ArtifactoryEdition.Jcr });
         AssertChanged(true, await Run());
+
+        await Restart(new() { ShowsLicense = false });
+        AssertChanged(true, await Run());
+        Assert.Equal("token", (string)AuthConfig["auth_method"]!);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ namespace Passthrough.Integration.Tests;
 /// platform and all, Allow and Never, and for each client what must fail with the words that it fails with. Needs root; podman and containerd are unpacked for it, not installed.
 /// </summary>
 [Trait("Category", "Long")]
-public sealed class IsolatedClientsTests : IAsyncLifetime
+public sealed class IsolatedClientsTests : IAsyncLifetime, IDisposable
 {
     const string Image = "quay.io/team/app";
     const string OutOfReach = @"lookup quay\.io|dial tcp";
@@ -26,7 +26,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
     readonly TestFolder folder = new("isolated");
     readonly BuiltImage app = ImageBuilder.MultiArch("isolated", [ImageBuilder.Layer("isolated-shared", 5000, docker: true)], docker: true);
     readonly List<Step> steps = [];
-    Pki pki = null!;
+    Pki? pki;
     DockerRegistry registry = null!;
 
     string Digest => $"{Image}@{app.Digest}";
@@ -46,10 +46,11 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
         await registry.Stop();
     }
 
-    public async Task DisposeAsync()
+    public async Task DisposeAsync() => await registry.DisposeAsync();
+
+    public void Dispose()
     {
-        await registry.DisposeAsync();
-        pki.Dispose();
+        pki?.Dispose();
         folder.Dispose();
     }
 
@@ -206,7 +207,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
                 ["registry_type"] = "distribution",
                 ["registry_local_uri"] = "127.0.0.1",
                 ["registry_local_port"] = $"{registry.Port}",
-                ["registry_ca_path"] = pki.CaFile,
+                ["registry_ca_path"] = pki!.CaFile,
                 ["icsp_template_dir"] = folder[record],
                 ["redirected_conf_dir"] = folder[$"home-{home}", ".config", "containers", "registries.conf.d"],
                 ["redirected_certs_d"] = certs,
@@ -242,7 +243,7 @@ public sealed class IsolatedClientsTests : IAsyncLifetime
     {
         var home = folder[$"home-{name}"];
         folder.Write($"home-{name}/.config/containers/registries.conf", conf);
-        folder.Write($"home-{name}/.config/containers/certs.d/{registry.Name}/ca.crt", File.ReadAllText(pki.CaFile));
+        folder.Write($"home-{name}/.config/containers/certs.d/{registry.Name}/ca.crt", File.ReadAllText(pki!.CaFile));
         return home;
     }
 

@@ -72,6 +72,11 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
             await Applied(one, new());
             await one.Render("quay.io", "docker.io");
         }) { IsOnlyInTheCluster = true },
+        new("one-kind-missing", "there is no imagetagmirrorsets registry-passthrough-distribution in the cluster, or it is empty", async one =>
+        {
+            await Applied(one, new());
+            (await Command.Run(Checkout.Tool("kubectl", "usr/bin/kubectl"), "--kubeconfig", (string)one.Variables["oc_config_path"]!, "delete", "imagetagmirrorset", "registry-passthrough-distribution")).MustSucceed();
+        }) { IsOnlyInTheCluster = true },
         new("degraded", "pool master is degraded", one => Applied(one, new() { Operator = FakeOperator.Degrades }, "--no-wait", "--wait-only")) { IsOnlyInTheCluster = true },
         new("nodes-cannot-pull", "node master-0 .* cannot pull quay.io/case/nodes-cannot-pull:v1: .*x509", one => Applied(one, new() { Pull = image => image.Contains("/control:", StringComparison.Ordinal) ? Control(one) : "x509: certificate signed by unknown authority" })) { IsOnlyInTheCluster = true },
         new("nodes-go-elsewhere", "did not ask 127.0.0.1:.* for quay.io/registry-passthrough/control:is-nowhere", one => Applied(one, new() { Pull = image => image.Contains("/control:", StringComparison.Ordinal) ? "no such host" : null })) { IsOnlyInTheCluster = true },

@@ -32,10 +32,15 @@ static partial class RegistryError
         var (sentence, hint) = response.StatusCode switch
         {
             HttpStatusCode.Unauthorized when credential is null => ($"{authority} wants credentials and none were given ({answer})", $"give username and password, or an authfile with an entry for {authority}"),
-            HttpStatusCode.Unauthorized when passwordIsGood => ($"{authority} does not let {credential} ({answer})", $"give {credential} the right to do this on the registry"),
+            HttpStatusCode.Unauthorized when passwordIsGood => ($"{authority} does not let {credential} ({answer})", $"give {credential} the right to do this on the registry; where it has no such namespace yet, mirror_repo makes it"),
             HttpStatusCode.Unauthorized => ($"{authority} refused {credential}: wrong user name or password ({answer})", "correct username and password, or the entry of the auth file"),
             HttpStatusCode.Forbidden when credential is null => ($"{authority} answered {answer}", $"give credentials: a username and password, or an authfile with an entry for {authority}"),
             HttpStatusCode.Forbidden => ($"{authority} answered {answer}", $"give {credential} the right to do this on the registry"),
+            // Harbor, Quay; and Artifactory, where a tag is a file.
+            HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict when answer.Contains("immutable", StringComparison.OrdinalIgnoreCase) => ($"{authority} answered {answer}", "its tags are immutable: deliver the image under another tag, or let mirror_repo set immutable_tags: false"),
+            HttpStatusCode.BadRequest when words.Contains("403 Forbidden", StringComparison.Ordinal) => ($"{authority} answered {answer}", "a tag that is there is only replaced by who may delete: let registry_auth give access: [pull, push, delete]"),
+            // Quay's robots make no organization.
+            HttpStatusCode.MethodNotAllowed when words.Contains("organization", StringComparison.Ordinal) => ($"{authority} answered {answer}", "make the namespace with mirror_repo first"),
             HttpStatusCode.NotFound => ($"{authority} answered {answer}", "check the name, and whether the account may see it"),
             HttpStatusCode.RequestEntityTooLarge => ($"{authority} answered {answer}", "raise the limit of the registry or of the proxy before it"),
             HttpStatusCode.ProxyAuthenticationRequired => ($"the proxy answered {answer}", "put the proxy's user name and password into HTTPS_PROXY, or set use_proxy: false"),

@@ -175,7 +175,7 @@ public sealed class ArtifactoryServer : IAsyncDisposable
         if (path == "system/licenses")
         {
             var type = settings.Edition switch { ArtifactoryEdition.Jcr => "JCR Edition", ArtifactoryEdition.Oss => "OSS", _ => "Enterprise Plus Trial" };
-            return identity.IsAdmin ? ArtifactoryAnswer.Json(200, new JObject { ["type"] = type, ["validThrough"] = "", ["licensedTo"] = "" }) : ArtifactoryRepositories.Forbidden();
+            return identity.IsAdmin && settings.ShowsLicense ? ArtifactoryAnswer.Json(200, new JObject { ["type"] = type, ["validThrough"] = "", ["licensedTo"] = "" }) : ArtifactoryRepositories.Forbidden();
         }
 
         if (path == "repositories" || path.StartsWith("repositories/", StringComparison.Ordinal))

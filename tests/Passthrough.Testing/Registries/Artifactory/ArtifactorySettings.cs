@@ -38,6 +38,9 @@ public sealed record ArtifactorySettings
     /// <summary>Whether the list tells the scope of tokens.</summary>
     public bool TellsScopes { get; init; } = true;
 
+    /// <summary>Whether administrators are shown the licence; where JFrog hosts it, nobody may be.</summary>
+    public bool ShowsLicense { get; init; } = true;
+
     /// <summary>Whether a missing repository is a 404, which no release was seen to answer, instead of the 400.</summary>
     public bool MissingIs404 { get; init; }
 
