@@ -55,6 +55,8 @@ public sealed partial class ArchitectureTests
     {
         var wrong = from source in Sources
                     let declared = Namespace().Match(source.Code)
+                    // C# finds an extension method of an enclosing namespace before one of System.Linq; below Passthrough.Core it would be found by half the code.
+                    where source.Path != "Passthrough.Core/Sequences.cs"
                     where declared.Success && declared.Groups[1].Value != Path.GetDirectoryName(source.Path)!.Replace('/', '.')
                     select $"{source.Path}: namespace {declared.Groups[1].Value}";
 
