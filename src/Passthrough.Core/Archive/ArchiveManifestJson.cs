@@ -15,10 +15,10 @@ public static class ArchiveManifestJson
     public const string FileName = "image-archive.json";
 
     /// <summary>Raised when a reader of the old form would misunderstand the new one.</summary>
-    const int FormatVersion = 1;
+    internal const int FormatVersion = 1;
 
     internal static JObject Write(ArchivePlan plan) =>
-        Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => new UsedBlob(member.Blob!, member.Origins))], plan.ExternalBlobs, plan.LeftToBases, plan.Bases);
+        Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => new UsedBlob(member.Blob!, member.Origins))], plan.ExternalBlobs, plan.LeftToBases, plan.Bases, plan.Signatures);
 
     /// <param name="id">Of the archive.</param>
     /// <param name="images">What is in it.</param>
@@ -26,7 +26,8 @@ public static class ArchiveManifestJson
     /// <param name="foreign">Those that stay where their URLs point.</param>
     /// <param name="left">Those that earlier archives have.</param>
     /// <param name="bases">The earlier archives.</param>
-    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, IReadOnlyList<UsedBlob> blobs, ImmutableArray<Descriptor> foreign, ImmutableArray<LeftBlob> left, BaseArchives bases)
+    /// <param name="signatures">Of releases.</param>
+    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, IReadOnlyList<UsedBlob> blobs, ImmutableArray<Descriptor> foreign, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures)
     {
         var json = new JObject
         {
@@ -36,7 +37,7 @@ public static class ArchiveManifestJson
             ["blobs"] = new JArray(blobs.OrderBy(blob => blob.Blob.Digest).Select(blob => Write(blob.Blob, "in", blob.Origins.Take(BaseArchives.MostRepositories).Select(origin => origin.Name)))),
         };
         if (bases.All.Count > 0)
-            json["bases"] = new JArray(bases.All.Select(archive => new JObject { ["id"] = archive.Id, ["name"] = archive.Name }));
+            json["bases"] = new JArray(bases.All.Select(archive => new JObject { ["id"] = archive.Id, [archive.IsRegistry ? "registry" : "name"] = archive.Name }));
         var external = new JArray(foreign.Select(blob => Write(blob, "urls", blob.Urls)));
         foreach (var blob in left.OrderBy(blob => blob.Blob.Digest))
         {
@@ -47,6 +48,8 @@ public static class ArchiveManifestJson
 
         if (external.Count > 0)
             json["external_blobs"] = external;
+        if (!signatures.IsEmpty)
+            json["release_signatures"] = new JArray(signatures.Select(release => release.ToJson()));
         json["totals"] = new JObject { ["images"] = images.Length, ["blobs"] = blobs.Count, ["bytes"] = blobs.Sum(blob => blob.Blob.Size) };
         return json;
     }
@@ -81,6 +84,9 @@ public static class ArchiveManifestJson
 
     /// <summary>What a differential leaves to earlier archives; null for an archive that has everything.</summary>
     internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive));
+
+    /// <summary>Signatures of releases; none in an archive of other tools.</summary>
+    internal static ImmutableArray<ReleaseSignatures> ReadSignatures(OciLayoutArchive archive) => ReleaseSignatures.Read(ReadFile(archive)?["release_signatures"]);
 
     static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 

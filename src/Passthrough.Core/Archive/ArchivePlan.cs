@@ -20,7 +20,7 @@ public sealed class ArchivePlan
 
     readonly HashSet<Digest> small;
 
-    ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, ImmutableArray<LeftBlob> left, BaseArchives bases, string id)
+    ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, string id)
     {
         this.small = small;
         Images = images;
@@ -28,6 +28,7 @@ public sealed class ArchivePlan
         ExternalBlobs = external;
         LeftToBases = left;
         Bases = bases;
+        Signatures = signatures;
         Id = id;
         // Two blocks of zeros end a tar.
         Size = members[^1].End + (2 * TarHeader.BlockSize);
@@ -49,6 +50,9 @@ public sealed class ArchivePlan
     /// <summary>The earlier archives.</summary>
     public BaseArchives Bases { get; }
 
+    /// <summary>Signatures of releases, which travel in <see cref="ArchiveManifestJson"/>.</summary>
+    public ImmutableArray<ReleaseSignatures> Signatures { get; }
+
     /// <summary>A UUID that depends on the images only.</summary>
     public string Id { get; }
 
@@ -63,14 +67,16 @@ public sealed class ArchivePlan
 
     /// <param name="images">What goes into it.</param>
     /// <param name="bases">Whose layers stay out of it.</param>
+    /// <param name="signatures">Of releases among the images.</param>
     /// <exception cref="ModuleException">Two images claim one name, or two manifests give a blob different sizes.</exception>
-    public static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives? bases = null) => Create(images, bases ?? BaseArchives.None, before: null);
+    public static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives? bases = null, ImmutableArray<ReleaseSignatures> signatures = default) =>
+        Create(images, bases ?? BaseArchives.None, signatures.IsDefault ? [] : signatures, before: null);
 
     /// <summary>The plan without some of its images; what stays keeps its order, so that it only moves towards the start of the file.</summary>
     public ArchivePlan Without(IReadOnlySet<SelectedImage> failed) =>
-        Create(Images.Where(image => !failed.Contains(image)), Bases, this);
+        Create(Images.Where(image => !failed.Contains(image)), Bases, Signatures, this);
 
-    static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives bases, ArchivePlan? before)
+    static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, ArchivePlan? before)
     {
         ImmutableArray<SelectedImage> sorted = [.. images.OrderBy(image => image.Name.ToString(), StringComparer.Ordinal)];
         for (var i = 1; i < sorted.Length; i++)
@@ -101,7 +107,7 @@ public sealed class ArchivePlan
         var index = WriteIndex(sorted);
         var id = IdOf(index);
         layout.AddFile("index.json", index);
-        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases))));
+        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases, signatures))));
         layout.AddDirectory("blobs/");
         foreach (var algorithm in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest)).Select(digest => digest.Algorithm).Distinct().Order(StringComparer.Ordinal))
             layout.AddDirectory($"blobs/{algorithm}/");
@@ -125,7 +131,7 @@ public sealed class ArchivePlan
 
         foreach (var layer in layers)
             layout.AddBlob(BlobName(layer.Blob.Digest), layer);
-        return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, left.ToImmutable(), bases, id);
+        return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, left.ToImmutable(), bases, signatures, id);
     }
 
     static string BlobName(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";

@@ -25,7 +25,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         if (previous.Archive is null)
             ArchiveWriter.MakeFolder(path, checkMode: true);
         progress.Phase = "reading manifests";
-        if (previous.Archive is not null && previous.IsCut(path, options.PartSize) && previous.HasBases(options.Bases) && await IsUnchangedAsync(requests, previous, cancellation))
+        if (previous.Archive is not null && previous.IsCut(path, options.PartSize) && previous.HasBases(options.Bases) && previous.HasSignatures(options.Signatures) && await IsUnchangedAsync(requests, previous, cancellation))
             return await KeepAsync(previous, await PlanFromAsync(previous.Archive, previous.Images, requests, cancellation), path, checkMode, cancellation);
 
         var refused = new ConcurrentBag<FailedRequest>();
@@ -33,7 +33,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         ImmutableArray<FailedRequest> failed = [.. refused];
         if (selected.IsEmpty)
             throw failed[0].Error;
-        var plan = ArchivePlan.Create(selected, options.Bases);
+        var plan = ArchivePlan.Create(selected, options.Bases, options.Signatures);
         if (previous.Archive is not null && IsSame(plan, previous.Archive) && previous.IsCut(path, options.PartSize) && await previous.IsWholeAsync(cancellation))
             return await KeepAsync(previous, plan, path, checkMode, cancellation) with { Failed = failed };
         return await WriteAsync(plan, previous, path, failed, checkMode, cancellation);
@@ -117,7 +117,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             selected.Add(new SelectedImage(request, name, tree, recorded[request.Image.ToString()].SourceDigest));
         }
 
-        return ArchivePlan.Create(selected, options.Bases);
+        return ArchivePlan.Create(selected, options.Bases, options.Signatures);
     }
 
     async Task<SaveReport> KeepAsync(PreviousArchive previous, ArchivePlan plan, string path, bool checkMode, CancellationToken cancellation)

@@ -42,6 +42,17 @@ sealed class ArchiveSet : IArchive
 
     public ImmutableArray<Descriptor> Attachments { get; }
 
+    public ImmutableArray<ReleaseSignatures> Signatures
+    {
+        get
+        {
+            var found = new SignaturesByRelease();
+            foreach (var release in archives.SelectMany(archive => archive.Signatures))
+                found.Add(release);
+            return found.ToImmutable();
+        }
+    }
+
     public ImmutableArray<SkippedContent> Skipped { get; }
 
     public int Dangling { get; }

@@ -26,6 +26,9 @@ public sealed record SaveOptions
     /// <summary>Earlier archives, whose layers stay out of this one.</summary>
     public BaseArchives Bases { get; init; } = BaseArchives.None;
 
+    /// <summary>Of releases, which travel with the images.</summary>
+    public ImmutableArray<ReleaseSignatures> Signatures { get; init; } = [];
+
     /// <summary>The most bytes that a file may have: the archive is cut into parts then. Null for one file.</summary>
     public long? PartSize { get; init; }
 }

@@ -7,8 +7,8 @@ using Passthrough.Core.Text;
 namespace Passthrough.Core.Archive;
 
 /// <summary>
-/// Archives that are, or will be, where a differential goes: layers that they have stay out of it. What an archive left to its own bases counts too, since
-/// whoever loads it must have loaded those.
+/// Archives that are, or will be, where a differential goes, or what a registry has already: layers of theirs stay out of it. What an archive left to its
+/// own bases counts too, since whoever loads it must have loaded those.
 /// </summary>
 public sealed class BaseArchives
 {
@@ -23,7 +23,7 @@ public sealed class BaseArchives
 
     public IReadOnlyList<BaseArchive> All => all;
 
-    /// <param name="paths">Sidecars <c>….manifest.json</c>, or archives of any format; of an archive its sidecar is read where there is one.</param>
+    /// <param name="paths">Sidecars <c>….manifest.json</c>, states of a registry (<see cref="RegistryState"/>), or archives of any format; of an archive its sidecar is read where there is one.</param>
     /// <exception cref="ModuleException">One of them cannot be read, or is none.</exception>
     public static async Task<BaseArchives> ReadAsync(IReadOnlyList<string> paths, CancellationToken cancellation)
     {
@@ -70,17 +70,20 @@ public sealed class BaseArchives
     }
 }
 
-/// <summary>What is known about one archive that a differential builds on.</summary>
+/// <summary>What is known about one archive, or one registry, that a differential builds on.</summary>
 /// <param name="Id">Its UUID.</param>
-/// <param name="Name">What its file is called.</param>
+/// <param name="Name">What its file is called; of a registry <c>host[:port]</c>.</param>
 /// <param name="Blobs">What is there once it is loaded.</param>
 public sealed record BaseArchive(string Id, string Name, IReadOnlyDictionary<Digest, BaseBlob> Blobs)
 {
+    /// <summary>Whether it is what a registry had.</summary>
+    public bool IsRegistry { get; private init; }
+
     internal static BaseArchive OfSidecar(string path)
     {
         var json = ReadJson(path);
         if (json["id"] is not JValue { Value: string id } || json["blobs"] is not JArray blobs)
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"base {path} is no sidecar of an archive", "give the file ….manifest.json that was written beside an archive, or the archive");
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"base {path} is no sidecar of an archive", "give the file ….manifest.json that was written beside an archive, the archive, or what state_path has written");
         var repositories = ImmutableArray.CreateBuilder<string>();
         foreach (var image in json["images"] as JArray ?? [])
         {
@@ -97,6 +100,8 @@ public sealed record BaseArchive(string Id, string Name, IReadOnlyDictionary<Dig
                 Read(left, known, repositories.ToImmutable());
         }
 
+        if (json["registry"] is JValue { Value: string registry })
+            return new BaseArchive(id, registry, known) { IsRegistry = true };
         var file = System.IO.Path.GetFileName(path);
         return new BaseArchive(id, file.EndsWith(".manifest.json", StringComparison.Ordinal) ? file[..^".manifest.json".Length] : file, known);
     }

@@ -10,6 +10,7 @@ sealed class Differential
 {
     readonly Dictionary<Digest, ImmutableArray<Reference>> left = [];
     readonly List<string> names = [];
+    readonly List<string> registries = [];
 
     Differential()
     {
@@ -19,7 +20,9 @@ sealed class Differential
     public List<string> Bases { get; } = [];
 
     /// <summary>What to do where something of it is missing.</summary>
-    public string WhenIncomplete => $"it is a differential: load {string.Join(" and ", names)} first, or give the archives together in path";
+    public string WhenIncomplete => names.Count > 0
+        ? $"it is a differential: load {string.Join(" and ", names)} first, or give the archives together in path"
+        : $"it is a differential to what {string.Join(" and ", registries)} had: save it again with what state_path writes today as its base, or without base";
 
     /// <summary>Null for an archive that has everything.</summary>
     public static Differential? Read(JObject? json)
@@ -32,7 +35,10 @@ sealed class Differential
             if (token is not JObject entry || entry["id"] is not JValue { Value: string id })
                 continue;
             read.Bases.Add(id);
-            read.names.Add(entry["name"] is JValue { Value: string name } ? $"{name} ({id})" : id);
+            if (entry["registry"] is JValue { Value: string registry })
+                read.registries.Add(registry);
+            else
+                read.names.Add(entry["name"] is JValue { Value: string name } ? $"{name} ({id})" : id);
         }
 
         foreach (var token in json["external_blobs"] as JArray ?? [])

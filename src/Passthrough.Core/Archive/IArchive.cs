@@ -38,6 +38,9 @@ public interface IArchive : IImageStore, IDisposable
     /// </summary>
     ImmutableArray<Descriptor> Attachments { get; }
 
+    /// <summary>Signatures of OpenShift releases, which are no content of a registry.</summary>
+    ImmutableArray<ReleaseSignatures> Signatures => [];
+
     /// <summary>What is in the archive and is not delivered, with the reason: no image, no upstream, or covered by another.</summary>
     ImmutableArray<SkippedContent> Skipped => [];
 

@@ -39,6 +39,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     public ImmutableArray<Descriptor> Attachments { get; protected set; } = [];
 
+    public ImmutableArray<ReleaseSignatures> Signatures { get; protected set; } = [];
+
     public ImmutableArray<SkippedContent> Skipped { get; protected set; } = [];
 
     public int Dangling { get; protected set; }

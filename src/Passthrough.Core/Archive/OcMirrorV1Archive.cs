@@ -1,5 +1,8 @@
 using System.Collections.Immutable;
+using System.Text;
+using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Archive;
 
@@ -12,6 +15,7 @@ sealed class OcMirrorV1Archive : ImageArchive
 {
     const string FormatName = "oc-mirror-v1";
     const string CatalogsFolder = "catalogs/";
+    const string SignaturesFolder = "release-signatures/";
 
     readonly ImmutableArray<OcMirrorV1Metadata> sequences;
     readonly Dictionary<Digest, List<ArchiveMember>> manifests = [];
@@ -41,6 +45,7 @@ sealed class OcMirrorV1Archive : ImageArchive
 
         Images = [.. images.Values];
         Skipped = skipped.ToImmutable();
+        Signatures = ReadSignatures(tree);
         var lacking = Enumerable.Range(1, sequences[^1].Sequence).Except(sequences.Select(sequence => sequence.Sequence)).ToList();
         if (lacking.Count > 0)
             WhenIncomplete = $"{Path} is sequence {sequences[^1].Sequence} of oc-mirror v1 and has only what was new; load sequence {string.Join(", ", lacking)} first, or give its archives together with this one as path";
@@ -59,6 +64,27 @@ sealed class OcMirrorV1Archive : ImageArchive
                 skipped.Add(new SkippedContent(key, older.Root.Digest, "a later archive has another image of this name"));
             images[key] = image;
         }
+    }
+
+    // ConfigMaps, one a release, as oc writes them.
+    static ImmutableArray<ReleaseSignatures> ReadSignatures(ArchiveTree tree)
+    {
+        var found = new SignaturesByRelease();
+        foreach (var member in tree.Members.Where(member => member.IsFile && member.Size <= Manifest.MaxBytes && member.Name.StartsWith(SignaturesFolder, StringComparison.Ordinal)))
+        {
+            try
+            {
+                // JSON is YAML, too.
+                foreach (var document in Yaml.ParseAll(Encoding.UTF8.GetString(member.Read())))
+                    ReleaseSignatures.ReadConfigMap(document as JObject, found);
+            }
+            catch (FormatException)
+            {
+                // A damaged one is none: the load says which releases have signatures.
+            }
+        }
+
+        return found.ToImmutable();
     }
 
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, Recognises, (tree, names) => new OcMirrorV1Archive(tree, names)) { Joins = true };

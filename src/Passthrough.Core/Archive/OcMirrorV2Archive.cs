@@ -19,7 +19,9 @@ sealed class OcMirrorV2Archive : ImageArchive
     const string LinkOfTag = "/current/link";
     const string LayersFolder = "/_layers/";
     const string WorkingFolder = "working-dir/";
+    const string SignaturesFolder = WorkingFolder + "signatures/";
     const string ConfigurationPrefix = "isc_";
+    const int HexLength = 64;
 
     /// <summary>Built by the tool for the update service.</summary>
     const string GraphRepository = "openshift/graph-image";
@@ -68,10 +70,24 @@ sealed class OcMirrorV2Archive : ImageArchive
 
         Images = [.. images.DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
         Attachments = attachments.ToImmutable();
+        Signatures = ReadSignatures(tree);
         Skipped = skipped.ToImmutable();
         WhenIncomplete = tree.Members.Any(member => member.Name.StartsWith(WorkingFolder + ".history/", StringComparison.Ordinal))
             ? $"{Path} is a differential of oc-mirror v2 and has only what was new: load the archives of the runs before it first, or give them together with it as path"
             : $"give all mirror_*.tar files of the run as path; if these are all, the run that made {Path} has failed: make it again with oc-mirror";
+    }
+
+    // <hex> until 4.17, <tag>-sha256-<hex> since.
+    static ImmutableArray<ReleaseSignatures> ReadSignatures(ArchiveTree tree)
+    {
+        var found = new SignaturesByRelease();
+        foreach (var member in tree.Members)
+        {
+            if (member.IsFile && member.Size <= SignaturesByRelease.MaxBytes && member.Name.Length >= SignaturesFolder.Length + HexLength && member.Name.StartsWith(SignaturesFolder, StringComparison.Ordinal))
+                found.Add($"sha256:{member.Name[^HexLength..]}", member.Read());
+        }
+
+        return found.ToImmutable();
     }
 
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, Recognises, (tree, names) => new OcMirrorV2Archive(tree, names)) { Joins = true };

@@ -24,6 +24,7 @@ public sealed class OciLayoutArchive : ImageArchive
         Id = ArchivePlan.IdOf(index);
         Sort(ReadIndex(index), names);
         differential = ArchiveManifestJson.ReadDifferential(this);
+        Signatures = ArchiveManifestJson.ReadSignatures(this);
         WhenIncomplete = differential?.WhenIncomplete;
     }
 

@@ -88,6 +88,10 @@ sealed class PreviousArchive : IDisposable
         return own is null ? bases.All.Count == 0 : own.SequenceEqual(bases.All.Select(archive => archive.Id), StringComparer.Ordinal);
     }
 
+    /// <summary>Whether it has just these signatures of releases.</summary>
+    public bool HasSignatures(ImmutableArray<ReleaseSignatures> signatures) => Archive is not null
+        && Archive.Signatures.Select(release => release.ConfigMap()).SequenceEqual(signatures.Select(release => release.ConfigMap()), StringComparer.Ordinal);
+
     /// <summary>Whether everything that its images consist of is in it; the content of blobs is not read.</summary>
     public async Task<bool> IsWholeAsync(CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.IO.Compression;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
@@ -17,9 +18,12 @@ public static class ReleasePayload
     const int MostBytes = 4 * 1024 * 1024;
 
     /// <summary>Puts the images of releases behind those that ask for them. Each image is asked for once.</summary>
-    /// <exception cref="ModuleException">One is no release, or its list cannot be read.</exception>
-    public static async Task<IReadOnlyList<ImageRequest>> ExpandAsync(IImageStore upstream, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
+    /// <param name="store">Where the signatures of releases are; null where they stay there.</param>
+    /// <exception cref="ModuleException">One is no release, its list cannot be read, or the store cannot be asked.</exception>
+    public static async Task<ExpandedRequests> ExpandAsync(IImageStore upstream, SignatureStore? store, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
     {
+        var signatures = new SignaturesByRelease();
+        var unsigned = new List<Reference>();
         var expanded = new List<ImageRequest>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var request in requests)
@@ -32,19 +36,44 @@ public static class ReleasePayload
         {
             if (!request.ExpandsRelease)
                 continue;
-            foreach (var image in await ReadAsync(upstream, request, cancellation))
+            var tree = await ManifestTree.ReadAsync(upstream, ImageSelection.Asked(request), cancellation);
+            if (store is not null && !await SignAsync(store, request.Image, tree, signatures, cancellation))
+                unsigned.Add(request.Image);
+            foreach (var image in await ReadAsync(upstream, request, tree, cancellation))
             {
                 if (seen.Add(image.ToString()))
                     expanded.Add(request with { Image = image, ExpandsRelease = false });
             }
         }
 
-        return expanded;
+        return new ExpandedRequests(expanded, signatures.ToImmutable(), unsigned);
     }
 
-    static async Task<IReadOnlyList<Reference>> ReadAsync(IImageStore upstream, ImageRequest request, CancellationToken cancellation)
+    // Of a release of several architectures the index is signed, and each of its images may be.
+    static async Task<bool> SignAsync(SignatureStore store, Reference release, ManifestTree tree, SignaturesByRelease signatures, CancellationToken cancellation)
     {
-        var tree = await ManifestTree.ReadAsync(upstream, ImageSelection.Asked(request), cancellation);
+        var isSigned = false;
+        foreach (var digest in tree.Manifests.Select(manifest => manifest.Raw.Digest))
+        {
+            try
+            {
+                foreach (var signature in await store.ReadAsync(digest, cancellation))
+                {
+                    signatures.Add(digest.ToString(), signature);
+                    isSigned = true;
+                }
+            }
+            catch (ModuleException e)
+            {
+                throw new ModuleException(e.Code, $"{e.Message}, for {release}", "signature_store names another place that has them, a URL or a folder; signature_store: \"\" saves the release without them, and a cluster will not upgrade to it unforced", e) { HttpStatus = e.HttpStatus, Image = release.ToString() };
+            }
+        }
+
+        return isSigned;
+    }
+
+    static async Task<IReadOnlyList<Reference>> ReadAsync(IImageStore upstream, ImageRequest request, ManifestTree tree, CancellationToken cancellation)
+    {
         var images = new List<Reference>();
         foreach (var manifest in tree.Manifests)
         {
@@ -118,3 +147,9 @@ public static class ReleasePayload
         return null;
     }
 }
+
+/// <summary>What is saved where releases are asked for with all that they consist of.</summary>
+/// <param name="Requests">With the images of the releases.</param>
+/// <param name="Signatures">Of the releases.</param>
+/// <param name="Unsigned">Releases without any.</param>
+public sealed record ExpandedRequests(IReadOnlyList<ImageRequest> Requests, ImmutableArray<ReleaseSignatures> Signatures, IReadOnlyList<Reference> Unsigned);

@@ -17,6 +17,9 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
     /// <summary>Which images need a blob, by their position; and one of the repositories that have it.</summary>
     readonly ConcurrentDictionary<Digest, BlobUsers> blobs = new();
 
+    /// <summary>Told of each image that is whole, from several threads.</summary>
+    public Action<ExpectedImage, ManifestTree>? WhenWhole { get; init; }
+
     /// <exception cref="ModuleException">The registry cannot be asked. What it lacks, or has otherwise, is a finding and no exception.</exception>
     public async Task<ImmutableArray<VerifiedImage>> VerifyAsync(IReadOnlyList<ExpectedImage> images, CancellationToken cancellation)
     {
@@ -69,6 +72,7 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
                 blobs.GetOrAdd(blob.Digest, _ => new BlobUsers(blob, image.Target)).Add(position);
         }
 
+        WhenWhole?.Invoke(image, tree);
         return new VerifiedImage(image, root.Digest) { MediaType = root.MediaType, Platforms = [.. tree.IndexPlatforms], Bytes = wanted.Sum(blob => blob.Size), Blobs = wanted.Count };
     }
 

@@ -60,6 +60,15 @@ sealed class ArchiveRun
 
     public string? RecordPath => arguments.Text("record_path");
 
+    /// <summary>The folder where ConfigMaps with the signatures of releases go.</summary>
+    public string? SignaturesPath => arguments.Text("signatures_path");
+
+    /// <summary>Where the list of what a registry lacks goes.</summary>
+    public string? GapPath => arguments.Text("gap_path");
+
+    /// <summary>Where what a registry has goes.</summary>
+    public string? StatePath => arguments.Text("state_path");
+
     public TimeSpan Elapsed => Context.Time.GetElapsedTime(started);
 
     public bool HasArchive => arguments.IsSet("path");

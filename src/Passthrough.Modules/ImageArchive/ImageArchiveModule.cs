@@ -2,6 +2,7 @@ using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
+using Passthrough.Core.Registry;
 using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.ImageArchive;
@@ -52,6 +53,10 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("registries_conf", ArgumentType.Path),
             new("remove", ArgumentType.Flag) { Default = false },
             new("record_path", ArgumentType.Path),
+            new("signature_store") { Default = SignatureStore.Default },
+            new("signatures_path", ArgumentType.Path),
+            new("gap_path", ArgumentType.Path),
+            new("state_path", ArgumentType.Path),
             new("progress_path", ArgumentType.Path),
             new("log_path", ArgumentType.Path),
             .. RegistryConnection.OptionalArguments,
@@ -61,7 +66,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             new("state", Saved, ["path"]),
             new("state", Saved, ["images", "images_file"], Any: true),
             new("state", Loaded, ["path", "registry_host"]),
-            new("state", Inspected, ["path"]),
+            new("state", Inspected, ["path", "registry_host"], Any: true),
             new("state", Pruned, ["path", "registry_host", "record_path"]),
             new("state", Verified, ["path", "registry_host"], Any: true),
             new("verify", "archive", ["path"]),
@@ -74,8 +79,8 @@ sealed class ImageArchiveModule : IAnsibleModule
     /// <summary>Parameters that have a meaning in some states only.</summary>
     static readonly (string Parameter, string[] States)[] Meanings =
     [
-        ("images", [Saved, Verified]),
-        ("images_file", [Saved, Verified]),
+        ("images", [Saved, Inspected, Verified]),
+        ("images_file", [Saved, Inspected, Verified]),
         ("platforms", [Saved]),
         ("include_referrers", [Saved, Loaded, Verified]),
         ("pull_from", [Saved]),
@@ -86,7 +91,10 @@ sealed class ImageArchiveModule : IAnsibleModule
         ("registry_map", [Loaded, Inspected, Verified]),
         ("verify", [Verified]),
         ("registries_conf", [Verified]),
-        ("record_path", [Loaded, Verified, Pruned]),
+        ("record_path", [Loaded, Inspected, Verified, Pruned]),
+        ("signatures_path", [Loaded]),
+        ("gap_path", [Inspected]),
+        ("state_path", [Inspected]),
     ];
 
     public async Task<ModuleResult> RunAsync(ModuleContext context, CancellationToken cancellation)
@@ -109,6 +117,7 @@ sealed class ImageArchiveModule : IAnsibleModule
             {
                 Saved => SavedState.RunAsync(run, cancellation),
                 Loaded => LoadedState.RunAsync(run, cancellation),
+                Inspected when !run.HasArchive => InspectedRegistry.RunAsync(run, cancellation),
                 Inspected => InspectedState.RunAsync(run, cancellation),
                 Pruned => PrunedState.RunAsync(run, cancellation),
                 _ => VerifiedState.RunAsync(run, cancellation),

@@ -6,7 +6,7 @@ using Passthrough.Core.Registry;
 
 namespace Passthrough.Modules.ImageArchive;
 
-/// <summary><c>state=inspected</c>: what is in an archive and, where a registry is named, what it would still need.</summary>
+/// <summary><c>state=inspected</c> with <c>path</c>: what is in an archive and, where a registry is named, what it would still need.</summary>
 static class InspectedState
 {
     /// <summary>Of the blobs that images share; the rest saves next to nothing.</summary>
@@ -14,6 +14,7 @@ static class InspectedState
 
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
+        InspectedRegistry.RequireNoArchive(run);
         using var archive = run.OpenArchive(cancellation);
         var chosen = run.Choose(archive);
         run.Context.Progress.Phase = "reading manifests";

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
@@ -35,11 +36,14 @@ static class LoadedState
         var recorded = delivered?.Write(run.RecordPath!, context.CheckMode);
         if (recorded is { Changed: true })
             context.Actions.Add($"write {recorded.Path}");
+        var signatures = run.SignaturesPath is { } folder ? WriteSignatures(archive, report, folder, context.CheckMode) : [];
+        foreach (var signature in signatures.Where(signature => signature.Changed))
+            context.Actions.Add($"write {signature.Path}");
 
         return new ModuleResult
         {
             // What a failed image has left in the registry is a change, too.
-            Changed = report.Outcomes.Any(IsChange) || report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || attachments.IsChanged || recorded is { Changed: true },
+            Changed = report.Outcomes.Any(IsChange) || report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || attachments.IsChanged || recorded is { Changed: true } || signatures.Exists(signature => signature.Changed),
             Message = Summary(run, plan, report, attachments),
             Diffs = DiffsOf(connection.Endpoint.Authority, report, recorded, record, delivered),
             Failure = failure ?? attachments.Failure,
@@ -49,6 +53,7 @@ static class LoadedState
                 ["images"] = new JArray(report.Outcomes.Zip(plan.Contents.Images, Describe)),
                 ["left_out"] = ResultParts.LeftOut(archive),
                 ["referrers"] = new JArray(attachments.Attachments.Select(attachment => attachment.Describe(StatusOf(attachment.Outcome!)))),
+                ["signatures"] = new JArray(signatures.Select(signature => new JObject { ["path"] = signature.Path, ["changed"] = signature.Changed })),
                 ["counts"] = Counts(report),
                 ["bytes"] = new JObject
                 {
@@ -64,6 +69,15 @@ static class LoadedState
                 ["record"] = recorded is null ? null : new JObject { ["path"] = recorded.Path, ["changed"] = recorded.Changed },
             },
         };
+    }
+
+    // Of releases that are there now. Those of an image of one architecture go with the index that is delivered.
+    static List<FileChange> WriteSignatures(IArchive archive, CopyReport report, string folder, bool checkMode)
+    {
+        var there = report.Outcomes.Where(outcome => IsChange(outcome) || outcome.Status == CopyStatus.Present).Select(outcome => outcome.Item.Root.Digest).ToHashSet();
+        var named = archive.Images.Select(image => image.Root.Digest).ToHashSet();
+        return [.. archive.Signatures.Where(release => there.Contains(release.Release) || !named.Contains(release.Release))
+            .Select(release => AtomicFile.Write(Path.Combine(folder, release.FileName), Encoding.UTF8.GetBytes(release.ConfigMap()), new FileSettings(FileSettings.Readable) { MakeFolder = true }, checkMode))];
     }
 
     static bool IsChange(CopyOutcome outcome) => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated;

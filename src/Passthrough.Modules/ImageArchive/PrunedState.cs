@@ -3,13 +3,14 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Mirroring;
+using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 
 namespace Passthrough.Modules.ImageArchive;
 
 /// <summary>
 /// <c>state=pruned</c>: takes from the registry what was delivered and no given archive lists any more. Only what the record says was delivered is ever looked at,
-/// and nothing is removed unless <c>remove</c> is set.
+/// and nothing is removed unless <c>remove</c> is set. Signatures and the like go with their image.
 /// </summary>
 static class PrunedState
 {
@@ -22,18 +23,18 @@ static class PrunedState
         var removes = context.Arguments.Flag("remove");
         using var store = await connection.OpenStoreAsync(cancellation);
         context.Progress.Phase = removes ? "removing" : "asking what the registry has";
+        var goes = run.Choose(record).Where(image => !kept.Contains(image.Source.ToString())).ToList();
+        var attached = new AttachedTags(store, Targets(goes), Targets(record.Images));
         var images = new List<JObject>();
         var gone = new HashSet<string>(StringComparer.Ordinal);
         ModuleException? failure = null;
-        foreach (var image in run.Choose(record))
+        foreach (var image in goes)
         {
-            if (kept.Contains(image.Source.ToString()))
-                continue;
             var json = new JObject { ["ref"] = image.Source.ToString(), ["target"] = image.Target.ToString(), ["digest"] = image.Digest.ToString() };
             images.Add(json);
             try
             {
-                json["status"] = failure is not null && !run.ContinueOnError ? "skipped" : await PruneAsync(store, record, image, removes, context, cancellation);
+                json["status"] = failure is not null && !run.ContinueOnError ? "skipped" : await PruneAsync(store, attached, image, json, removes, context, cancellation);
                 if ((string?)json["status"] is "removed" or "absent")
                     gone.Add(image.Target.ToString());
             }
@@ -68,7 +69,9 @@ static class PrunedState
         };
     }
 
-    static async Task<string> PruneAsync(RegistryStore store, DeliveredImages record, DeliveredImage image, bool removes, ModuleContext context, CancellationToken cancellation)
+    static HashSet<string> Targets(IEnumerable<DeliveredImage> images) => images.Select(image => image.Target.ToString()).ToHashSet(StringComparer.Ordinal);
+
+    static async Task<string> PruneAsync(RegistryStore store, AttachedTags attached, DeliveredImage image, JObject json, bool removes, ModuleContext context, CancellationToken cancellation)
     {
         var there = await store.ResolveAsync(image.Target, cancellation);
         if (there is null)
@@ -76,31 +79,44 @@ static class PrunedState
         // Somebody has pushed something else since: that is not ours to remove.
         if (there.Digest != image.Digest)
             return "different";
+        var belonging = await attached.FindAsync(image.Target, image.Digest, cancellation);
+        if (belonging.Count > 0)
+            json["tags"] = new JArray(belonging.Select(tag => tag.Tag));
         if (!removes)
             return "unused";
+        foreach (var tag in belonging)
+        {
+            context.Actions.Add($"remove {tag}");
+            if (!context.CheckMode && await store.ResolveAsync(tag, cancellation) is { } manifest)
+                await RemoveAsync(store, attached, tag, manifest.Digest, belonging, cancellation);
+        }
+
         context.Actions.Add($"remove {image.Target} ({image.Digest})");
         if (!context.CheckMode)
-            await RemoveAsync(store, record, image, cancellation);
+            await RemoveAsync(store, attached, image.Target, image.Digest, [], cancellation);
         return "removed";
     }
 
     // Some products take tags away and leave the manifest to their own collection; others know only manifests, and lose all their tags with them.
-    static async Task RemoveAsync(RegistryStore store, DeliveredImages record, DeliveredImage image, CancellationToken cancellation)
+    static async Task RemoveAsync(RegistryStore store, AttachedTags attached, Reference target, Digest digest, IReadOnlyList<Reference> alsoGoing, CancellationToken cancellation)
     {
+        var tags = await attached.TagsAsync(target, cancellation);
         try
         {
-            await store.RemoveTagAsync(image.Target, cancellation);
+            await store.RemoveTagAsync(target, cancellation);
         }
         catch (ModuleException e) when (e.HttpStatus is 400 or 404 or 405)
         {
-            foreach (var tag in await store.ListTagsAsync(image.Target, cancellation))
+            foreach (var tag in await tags.NamingAsync(digest, cancellation))
             {
-                if (tag != image.Target.Tag && (await store.ResolveAsync(image.Target.WithTag(tag), cancellation))?.Digest == image.Digest)
-                    throw new ModuleException(ErrorCodes.Unsupported, $"{image.Target} cannot be removed alone: {record.Registry} takes only whole manifests away, and the tag {tag} names the same one", "leave it, or prune both", e);
+                if (tag != target.Tag && !alsoGoing.Contains(target.WithTag(tag)))
+                    throw new ModuleException(ErrorCodes.Unsupported, $"{target} cannot be removed alone: {target.Registry} takes only whole manifests away, and the tag {tag} names the same one", "leave it, or prune both", e);
             }
 
-            await store.RemoveManifestAsync(image.Target.WithDigest(image.Digest), cancellation);
+            await store.RemoveManifestAsync(target.WithDigest(digest), cancellation);
         }
+
+        tags.Remove(target.Tag!);
     }
 
     static string Summary(ArchiveRun run, JObject counts, bool removes)

@@ -16,9 +16,12 @@ static class SavedState
         var context = run.Context;
         var asked = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
-        var requests = await ReleasePayload.ExpandAsync(upstreams, asked, cancellation);
-        var options = new SaveOptions { Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
-        var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(requests, run.Path, context.CheckMode, cancellation);
+        using var signatures = RegistryConnection.OpenSignatures(context, upstreams.Requests);
+        var expanded = await ReleasePayload.ExpandAsync(upstreams, signatures, asked, cancellation);
+        foreach (var release in expanded.Unsigned)
+            context.Warnings.Add($"{release} has no signature in {context.Arguments.Text("signature_store")}: a cluster will not upgrade to it unforced");
+        var options = new SaveOptions { Signatures = expanded.Signatures, Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
+        var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(expanded.Requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)
             context.Warnings.Add($"the archive that was there is damaged and is made again: {damage}");
@@ -42,6 +45,7 @@ static class SavedState
             {
                 ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, new JArray(report.Parts.Select(part => ResultParts.Part(part.Name, part.Size, part.Sha256)))),
                 ["images"] = new JArray(images),
+                ["signatures"] = new JArray(report.Plan.Signatures.Select(release => new JObject { ["release"] = release.Release.ToString(), ["count"] = release.Signatures.Length })),
                 ["counts"] = counts,
                 ["bytes"] = new JObject
                 {

@@ -106,6 +106,11 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     public static UpstreamStores OpenUpstreams(ModuleContext context, IEnumerable<KeyValuePair<string, string>> pullFrom) =>
         new(pullFrom, ReadAuthFiles(context), ReadOptions(context));
 
+    /// <summary>Where signatures of releases are; null where they are not wanted.</summary>
+    /// <param name="counts">What its requests are counted with.</param>
+    public static SignatureStore? OpenSignatures(ModuleContext context, RequestCounts counts) =>
+        Filled(context.Arguments, "signature_store") is { } place ? new SignatureStore(place, ReadOptions(context) with { Requests = counts }, context.Time) : null;
+
     static AuthFiles ReadAuthFiles(ModuleContext context) => new(Filled(context.Arguments, "authfile"), context.Secrets.Add);
 
     // Empty is what a template gives for a variable that was not filled: none.

@@ -50,6 +50,22 @@ public sealed class OcMirrorTests : IDisposable
     }
 
     [Fact]
+    public void Signatures_of_releases_are_found_in_the_ConfigMaps_of_version_1_and_what_is_damaged_is_none()
+    {
+        var release = Digest.Sha256("release"u8);
+        var other = Digest.Sha256("other"u8);
+        using var builder = new TarBuilder();
+        builder.All(PathOf(V1First))
+            .File($"release-signatures/signature-sha256-{release.Hex[..16]}.json", $$"""{"kind": "ConfigMap", "binaryData": {"sha256-{{release.Hex}}-1": "b25l", "sha256-{{release.Hex}}-2": "dHdv", "sha256-{{release.Hex}}-3": "?"} }""")
+            .File($"release-signatures/signature-sha256-{other.Hex[..16]}.yaml", $"apiVersion: v1\nkind: ConfigMap\nbinaryData:\n  sha256-{other.Hex}-1: b3RoZXI=\n")
+            .File("release-signatures/signature-sha256-0.json", "{\"binaryData\": [1]}"u8.ToArray())
+            .File("release-signatures/notes.txt", "{ no"u8.ToArray());
+        using var archive = Open(builder.Write(folder["signed.tar"]));
+
+        Assert.Equal([$"{release}: one two", $"{other}: other"], archive.Signatures.OrderBy(signed => signed.Release == other).Select(signed => $"{signed.Release}: {string.Join(' ', signed.Signatures.Select(Encoding.UTF8.GetString))}"));
+    }
+
+    [Fact]
     public void The_cache_of_version_2_tells_who_has_a_blob_too()
     {
         using var archive = Open(PathOf(V2Differential));

@@ -60,6 +60,26 @@ public sealed class TarIndexTests : IDisposable
         Assert.Equal(3, index.FindFile("file")!.Size);
     }
 
+    [Fact]
+    public void Devices_and_pipes_are_nothing_and_attributes_of_the_whole_archive_hold_for_all()
+    {
+        var path = folder["a.tar"];
+        using (var writer = new TarWriter(File.Create(path), TarEntryFormat.Pax))
+        {
+            writer.WriteEntry(new PaxGlobalExtendedAttributesTarEntry(new Dictionary<string, string>(StringComparer.Ordinal) { ["comment"] = "of all", ["uname"] = "somebody" }));
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.Fifo, "pipe"));
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.CharacterDevice, "index.json") { DeviceMajor = 1, DeviceMinor = 5 });
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.BlockDevice, "disk") { DeviceMajor = 8, DeviceMinor = 0 });
+            writer.WriteEntry(Entry(TarEntryFormat.Pax, "file", [1, 2, 3]));
+        }
+
+        using var archive = ArchiveFile.Open(path);
+        var index = TarIndex.Read(archive);
+
+        Assert.All(["pipe", "index.json", "disk"], name => Assert.Null(index.FindFile(name)));
+        Assert.Equal(3, index.FindFile("file")!.Size);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(511)]

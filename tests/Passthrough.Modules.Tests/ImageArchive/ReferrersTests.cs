@@ -98,6 +98,63 @@ public sealed class ReferrersTests : IAsyncLifetime
         Assert.All(loaded["referrers"]!, referrer => Assert.Equal("loaded", (string)referrer["status"]!));
     }
 
+    [Fact]
+    public async Task What_belongs_to_an_image_leaves_the_mirror_with_it()
+    {
+        const string Other = "quay.io/team/app:2.0";
+        var other = ImageBuilder.MultiArch("other");
+        var otherSignature = ImageBuilder.Image([ImageBuilder.Layer("other signature", 500)]);
+        await stage.Upstream.Push(other, "quay.io/team/app", "2.0");
+        await stage.Upstream.Push(otherSignature, "quay.io/team/app", Referrers.TagOf(other.Digest) + ".sig");
+        Good(await stage.Run("saved", more: [("images", new JArray(App, Other, ByDigest)), ("include_referrers", true)]));
+        var record = stage.Folder["record.json"];
+        Good(await stage.Run("loaded", more: ("record_path", record)));
+        var kept = stage.Folder["kept.tar"];
+        Good(await stage.Run("saved", more: [("images", new JArray(Other, ByDigest)), ("path", kept)]));
+        string[] belonging = [SignatureTag, Referrers.TagOf(AppImage.Digest), $"{Referrers.TagOf(Contents.Digest)}.image", Referrers.TagOf(Contents.Digest), $"{Referrers.TagOf(OfContents.Digest)}.image"];
+
+        var shown = Good(await Prune(("remove", false)));
+        Assert.Equal(belonging.Order(StringComparer.Ordinal), Image(shown, App)["tags"]!.Select(tag => (string)tag!).Order(StringComparer.Ordinal));
+        var predicted = Good(await stage.Run("pruned", check: true, more: [("path", kept), ("record_path", record), ("remove", true)]));
+        Assert.All(belonging, tag => Assert.Contains(Tags(), known => known == tag));
+        var removed = Good(await Prune(("remove", true)));
+
+        Assert.Equal(predicted["actions"], removed["actions"]);
+        Assert.Equal(["2.0", $"{Referrers.TagOf(other.Digest)}.sig"], Tags().Order(StringComparer.Ordinal));
+        Good(await stage.Run("verified", more: [("path", null), ("record_path", record)]));
+
+        Task<JObject> Prune((string, JToken?) remove) => stage.Run("pruned", more: [("path", kept), ("record_path", record), remove]);
+    }
+
+    [Fact]
+    public async Task What_belongs_to_an_image_that_keeps_another_tag_stays()
+    {
+        Good(await Save());
+        var record = stage.Folder["record.json"];
+        Good(await stage.Run("loaded", more: ("record_path", record)));
+        await stage.Mirror.Push(AppImage.Children[0], "mirror/quay.io/team/app", "one-platform");
+        await stage.Upstream.Push(ImageBuilder.Image([ImageBuilder.Layer("child signature", 500)]), "quay.io/team/app", Referrers.TagOf(AppImage.Children[0].Digest) + ".sig");
+        Good(await Save());
+        Good(await stage.Run("loaded", more: ("record_path", record)));
+        var kept = stage.Folder["kept.tar"];
+        Good(await stage.Run("saved", more: [("images", new JArray(Tool)), ("path", kept)]));
+
+        Good(await stage.Run("pruned", more: [("path", kept), ("record_path", record), ("remove", true)]));
+
+        Assert.Equal(["one-platform", $"{Referrers.TagOf(AppImage.Children[0].Digest)}.sig"], Tags().Order(StringComparer.Ordinal));
+    }
+
+    // Those whose manifest is still there: docker-registry loses manifests, not tags.
+    IEnumerable<string> Tags()
+    {
+        var repository = Path.Combine(stage.Mirror.Storage, "docker/registry/v2/repositories/mirror/quay.io/team/app/_manifests");
+        return from tag in Directory.GetDirectories(Path.Combine(repository, "tags"))
+               where File.Exists(Path.Combine(tag, "current/link"))
+               let digest = File.ReadAllText(Path.Combine(tag, "current/link"))["sha256:".Length..]
+               where File.Exists(Path.Combine(repository, "revisions/sha256", digest, "link"))
+               select Path.GetFileName(tag);
+    }
+
     Task<JObject> Save() => stage.Run("saved", more: [("images", new JArray(All)), ("include_referrers", true)]);
 
     async Task<string?> DigestOf(string repository, string tag)

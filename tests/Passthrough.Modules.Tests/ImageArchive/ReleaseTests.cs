@@ -1,5 +1,6 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Oci;
 using Passthrough.Core.Text;
 using Passthrough.Testing.Images;
 using static Passthrough.Modules.Tests.ImageArchive.ArchiveStage;
@@ -14,9 +15,14 @@ public sealed class ReleaseTests : IAsyncLifetime
 
     ArchiveStage stage = null!;
 
+    static readonly byte[] Signature = "a signature of the release"u8.ToArray();
+
+    string Store => stage.Folder["store"];
+
     public async Task InitializeAsync()
     {
         stage = await Start();
+        Directory.CreateDirectory(Store);
         await Push(References($"quay.io/team/app@{AppImage.Digest}", $"quay.io/team/tool@{ToolImage.Digest}", $"quay.io/team/app@{AppImage.Digest}"));
     }
 
@@ -32,6 +38,71 @@ public sealed class ReleaseTests : IAsyncLifetime
         Assert.False(Changed(await Save(new JObject { ["ref"] = Release, ["expand"] = "release" })));
         Assert.True(Changed(await stage.Run("loaded")));
         Good(await stage.Run("verified"));
+    }
+
+    [Fact]
+    public async Task Its_signatures_travel_with_it_and_become_a_ConfigMap()
+    {
+        var unsigned = Good(await Save(Expanded));
+        Assert.Contains(unsigned["warnings"]!, warning => ((string)warning!).StartsWith($"{Release} has no signature in {Store}", StringComparison.Ordinal));
+        Assert.Empty(unsigned["signatures"]!);
+        var digest = Digest.Parse((string)Image(unsigned, Release)["digest"]!);
+        var place = Directory.CreateDirectory(Path.Combine(Store, $"sha256={digest.Hex}")).FullName;
+        File.WriteAllBytes(Path.Combine(place, "signature-1"), Signature);
+        File.WriteAllBytes(Path.Combine(place, "signature-2"), [1, 2, 3]);
+
+        var saved = await Save(Expanded);
+        Assert.True(Changed(saved));
+        Assert.Equal((digest.ToString(), 2), ((string)saved["signatures"]![0]!["release"]!, (int)saved["signatures"]![0]!["count"]!));
+        Assert.False(Changed(await Save(Expanded)));
+        Good(await stage.Run("verified", more: [("registry_host", null)]));
+
+        var folder = stage.Folder["icsp/signatures"];
+        var file = Path.Combine(folder, $"signature-sha256-{digest.Hex[..16]}.json");
+        var predicted = await stage.Run("loaded", check: true, more: ("signatures_path", folder));
+        Assert.False(File.Exists(file));
+        var loaded = await stage.Run("loaded", more: ("signatures_path", folder));
+        Assert.True(Changed(loaded));
+        Assert.Equal(predicted["actions"], loaded["actions"]);
+        Assert.Equal((file, true), ((string)loaded["signatures"]![0]!["path"]!, (bool)loaded["signatures"]![0]!["changed"]!));
+        var map = ReadJson(file);
+        Assert.Equal(("ConfigMap", "v1"), ((string)map["kind"]!, (string)map["apiVersion"]!));
+        Assert.Equal(($"sha256-{digest.Hex}", "openshift-config-managed", ""), ((string)map["metadata"]!["name"]!, (string)map["metadata"]!["namespace"]!, (string)map["metadata"]!["labels"]!["release.openshift.io/verification-signatures"]!));
+        Assert.Equal([$"sha256-{digest.Hex}-1", $"sha256-{digest.Hex}-2"], ((JObject)map["binaryData"]!).Properties().Select(entry => entry.Name));
+        Assert.Equal(Signature, Convert.FromBase64String((string)map["binaryData"]![$"sha256-{digest.Hex}-1"]!));
+        Assert.False(Changed(await stage.Run("loaded", more: ("signatures_path", folder))));
+    }
+
+    [Fact]
+    public async Task Those_of_releases_that_stay_out_stay_out_and_none_are_looked_for_where_none_are_wanted()
+    {
+        var digest = Digest.Parse((string)Image(Good(await Save(Expanded)), Release)["digest"]!);
+        File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(Path.Combine(Store, $"sha256={digest.Hex}")).FullName, "signature-1"), Signature);
+        Good(await Save(Expanded));
+
+        var loaded = Good(await stage.Run("loaded", more: [("signatures_path", stage.Folder["signatures"]), ("only", new JArray("quay.io/team/*"))]));
+
+        Assert.Empty(loaded["signatures"]!);
+        Assert.False(Directory.Exists(stage.Folder["signatures"]));
+        Assert.True(Changed(await Save(Expanded, store: "")));
+        Assert.Empty(Good(await stage.Run("loaded", more: ("signatures_path", stage.Folder["signatures"])))["signatures"]!);
+        Bad(await Save(Expanded, store: "signatures.example.com"), "INVALID_ARGUMENT", "signature_store \"signatures.example.com\" is neither a URL nor the path of a folder");
+        var failed = Bad(await Save(Expanded, store: stage.Folder["nowhere"]), "FILE", $"signature_store {stage.Folder["nowhere"]} is no folder, for {Release}");
+        Assert.Contains("signature_store: \"\" saves the release without them", (string)failed["error"]!["hint"]!, StringComparison.Ordinal);
+        Bad(await Save(Expanded, store: "http://127.0.0.1:9"), "CONNECTION", "cannot read the signatures of a release: 127.0.0.1:9: nobody listens there");
+    }
+
+    [Theory]
+    [InlineData("oc-mirror-v2-4.22-full.tar", 1)]
+    [InlineData("oc-mirror-v2-4.17-full.tar", 2)]
+    public async Task Archives_of_oc_mirror_bring_theirs(string archive, int signatures)
+    {
+        var folder = stage.Folder["signatures"];
+
+        var loaded = Good(await stage.Run("loaded", more: [("path", Passthrough.Testing.Fixtures.PathOf($"archives/{archive}")), ("signatures_path", folder), ("on_error", "continue")]));
+
+        Assert.Equal(signatures, loaded["signatures"]!.Count());
+        Assert.All(Directory.GetFiles(folder), file => Assert.NotEmpty(ReadJson(file)["binaryData"]!));
     }
 
     [Fact]
@@ -54,5 +125,7 @@ public sealed class ReleaseTests : IAsyncLifetime
         "quay.io/openshift-release-dev/ocp-release",
         "4.20.4-x86_64");
 
-    Task<JObject> Save(JObject image) => stage.Run("saved", more: ("images", new JArray(image)));
+    static JObject Expanded => new() { ["ref"] = Release, ["expand"] = "release" };
+
+    Task<JObject> Save(JObject image, string? store = null) => stage.Run("saved", more: [("images", new JArray(image)), ("signature_store", store ?? Store)]);
 }

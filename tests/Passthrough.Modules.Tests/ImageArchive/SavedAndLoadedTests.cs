@@ -400,7 +400,7 @@ public sealed class SavedAndLoadedTests : IAsyncLifetime
         Assert.DoesNotContain("hunter22", credential.ToString(), StringComparison.Ordinal);
 
         var meaningless = await stage.Run("saved", more: [("images", App), ("record_path", "x"), ("verify", "archive")]);
-        Assert.Equal(["verify has no meaning with state=saved, only with verified", "record_path has no meaning with state=saved, only with loaded and verified and pruned"], meaningless["warnings"]!.Select(warning => (string)warning!));
+        Assert.Equal(["verify has no meaning with state=saved, only with verified", "record_path has no meaning with state=saved, only with loaded and inspected and verified and pruned"], meaningless["warnings"]!.Select(warning => (string)warning!));
     }
 
     [Fact]

@@ -14,6 +14,8 @@ public sealed class SlowLine : IAsyncDisposable
     readonly long bytesPerSecond;
     readonly bool slowsAnswers;
     readonly CancellationTokenSource stop = new();
+    readonly TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly TaskCompletionSource cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
     readonly Lock gate = new();
     readonly List<(long Bytes, TaskCompletionSource Reached)> watches = [];
     long due = TimeProvider.System.GetTimestamp();
@@ -46,6 +48,15 @@ public sealed class SlowLine : IAsyncDisposable
             watches.Add((bytes, reached));
         return reached.Task;
     }
+
+    /// <summary>A request that begins like this is not passed on; null for none. Only of lines without TLS.</summary>
+    public byte[]? HoldsRequest { get; init; }
+
+    /// <summary>Completes as soon as such a request came. Everything else still passes.</summary>
+    public Task WhenHeld => held.Task;
+
+    /// <summary>Ends the connection of such a request; the registry never sees it.</summary>
+    public void CutHeld() => cut.TrySetResult();
 
     /// <summary>Completes when nothing is under way any more: what a killed client had written arrives after its end.</summary>
     public async Task WhenIdle()
@@ -87,7 +98,7 @@ public sealed class SlowLine : IAsyncDisposable
                 client.NoDelay = true;
                 await server.ConnectAsync(IPAddress.Loopback, target, stop.Token);
                 // Each direction ends by itself: closing both with the first would cut off what the other still carries.
-                await Task.WhenAll(Pump(client, server, slowsAnswers ? AtOnce : Pace), Pump(server, client, slowsAnswers ? Pace : AtOnce));
+                await Task.WhenAll(Pump(client, server, slowsAnswers ? AtOnce : Pace, HoldsRequest), Pump(server, client, slowsAnswers ? Pace : AtOnce));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException)
             {
@@ -100,7 +111,7 @@ public sealed class SlowLine : IAsyncDisposable
         }
     }
 
-    async Task Pump(Socket from, Socket to, Func<int, Task> pace)
+    async Task Pump(Socket from, Socket to, Func<int, Task> pace, byte[]? holds = null)
     {
         var buffer = new byte[16 * 1024];
         int count;
@@ -108,6 +119,13 @@ public sealed class SlowLine : IAsyncDisposable
         {
             while ((count = await from.ReceiveAsync(buffer, stop.Token)) > 0)
             {
+                if (holds is not null && buffer.AsSpan(0, count).StartsWith(holds))
+                {
+                    held.TrySetResult();
+                    await cut.Task.WaitAsync(stop.Token);
+                    throw new SocketException((int)SocketError.ConnectionReset);
+                }
+
                 await pace(count);
                 for (var at = 0; at < count;)
                     at += await to.SendAsync(buffer.AsMemory(at, count - at), stop.Token);

@@ -17,6 +17,8 @@ namespace Passthrough.Bench;
 sealed class Bench(BenchSize size) : IAsyncDisposable
 {
     const string UserName = "bench";
+    const string Few = "load of 10 images";
+    const string Many = "load of 100 images";
     static readonly TimeSpan Patience = TimeSpan.FromMinutes(30);
 
     readonly TestFolder folder = new("bench");
@@ -33,6 +35,8 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
         OciLayout.Write(folder["layout"], images);
         (await Command.Run(["tar", "-C", folder["layout"], "-cf", Archive, "."], new CommandSettings { Timeout = Patience })).MustSucceed();
         var floor = new Floor(folder, images);
+        foreach (var (name, count) in new[] { (Few, 10), (Many, 100) })
+            OciLayout.WriteTar(folder[$"{name}.tar"], BenchImages.Build(size with { Images = count }));
         for (var round = 0; round < size.Rounds; round++)
         {
             await OnEmpty(pki, async registry => Note("load floor", await floor.Load(registry)));
@@ -51,6 +55,8 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
                 Note("rerun skopeo", await SkopeoLoad(registry, $"oci-archive:{Archive}"));
             });
             await OnEmpty(pki, async registry => Note("load skopeo oci", await SkopeoLoad(registry, $"oci:{folder["layout"]}")));
+            foreach (var name in new[] { Few, Many })
+                await OnEmpty(pki, async registry => Note(name, await Module(registry, "loaded", ("path", folder[$"{name}.tar"]))));
             Note("verify", await Module(null, "verified", ("path", Archive)));
             Note("verify sha256sum", (await Shell($"find layout/blobs -type f -print0 | xargs -0 -n 1 -P {Environment.ProcessorCount} sha256sum")).Duration);
         }
@@ -137,6 +143,7 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
         Row(text, "save", "save skopeo", "skopeo copy into a layout, and tar", 0.5);
         Row(text, "save", "save floor", "curl -Z and cat, the floor", 1.8);
         Row(text, "verify", "verify sha256sum", "sha256sum on the same cores", 1.3);
+        Row(text, Many, Few, "as many bytes in 10 images", 1.5);
         text.AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"The most memory that image_archive had: {peakKibibytes / 1024} MiB.");
         return text.ToString();

@@ -39,6 +39,16 @@ public sealed class KilledRunsTests : IDisposable
     [Trait("Category", "Long")]
     public Task A_save_that_is_killed_at_thirty_moments_is_finished_by_the_next() => Saves(30);
 
+    /// <summary>The manifests of both platforms are there, and the index that names them is on its way.</summary>
+    [Fact]
+    public async Task A_load_that_is_killed_between_children_and_their_index_is_finished_by_the_next()
+    {
+        var archive = folder["set.tar"];
+        OciLayout.WriteTar(archive, Images);
+        foreach (var name in Images.Keys)
+            Assert.True(await Load(archive, name, line => line.WhenHeld, $"PUT /v2/mirror/{name.Replace(":", "/manifests/", StringComparison.Ordinal)} "), $"the load ended before the index of {name} came");
+    }
+
     async Task Loads(int moments)
     {
         var archive = folder["set.tar"];
@@ -46,35 +56,48 @@ public sealed class KilledRunsTests : IDisposable
         var killed = 0;
         for (var moment = 0; moment < moments; moment++)
         {
-            var place = folder[$"mirror{moment}"];
-            await using var mirror = await DockerRegistry.Start(place);
-            await using var line = new SlowLine(mirror.Port, port: 0, BytesPerSecond);
-            var parameters = mirror.Parameters();
-            (parameters["registry_port"], parameters["state"], parameters["path"], parameters["record_path"]) = (line.Port, "loaded", archive, folder[$"record{moment}.json"]);
-            if (await Kill(parameters, line, Unique * moment / moments))
+            if (await Load(archive, string.Create(CultureInfo.InvariantCulture, $"{moment}"), line => line.WhenSent(Math.Max(Unique * moment / moments, 1)), holds: null))
                 killed++;
-            await line.WhenIdle();
-            await mirror.Settle();
-            var first = await mirror.Requests();
-
-            (await NativeModule.Run("image_archive", parameters)).MustSucceed();
-
-            Assert.Empty(Uploaded(first).Intersect(Uploaded(await mirror.Requests(first.Count))));
-            foreach (var (name, image) in Images)
-            {
-                var (repository, tag) = ("mirror/" + name[..name.LastIndexOf(':')], name[(name.LastIndexOf(':') + 1)..]);
-                Assert.Equal([tag], await Tags(mirror, repository));
-                Assert.Equal(image.Manifest.Bytes.ToArray(), await Manifest(mirror, repository, image));
-            }
-
-            Assert.False((await NativeModule.Run("image_archive", parameters)).MustSucceed().Changed);
-            parameters["state"] = "verified";
-            parameters["deep"] = true;
-            (await NativeModule.Run("image_archive", parameters)).MustSucceed();
         }
 
         // What is not killed proves nothing.
         Assert.True(killed >= moments * 2 / 3, $"only {killed} of {moments} runs were killed");
+    }
+
+    /// <returns>Whether it was killed before it ended.</returns>
+    async Task<bool> Load(string archive, string moment, Func<SlowLine, Task> when, string? holds)
+    {
+        var place = folder[$"mirror {moment.Replace('/', ' ')}"];
+        await using var mirror = await DockerRegistry.Start(place);
+        await using var line = new SlowLine(mirror.Port, port: 0, BytesPerSecond) { HoldsRequest = holds is null ? null : System.Text.Encoding.ASCII.GetBytes(holds) };
+        var parameters = mirror.Parameters();
+        (parameters["registry_port"], parameters["state"], parameters["path"], parameters["record_path"]) = (line.Port, "loaded", archive, place + ".json");
+        var isKilled = await Kill(parameters, when(line));
+        line.CutHeld();
+        await line.WhenIdle();
+        await mirror.Settle();
+        var first = await mirror.Requests();
+        if (holds is not null)
+        {
+            Assert.All(Images[moment].Children, child => Assert.Contains(first, request => request.Method == "PUT" && request.Path.EndsWith($"/manifests/{child.Digest}", StringComparison.Ordinal)));
+            parameters["registry_port"] = mirror.Port;
+        }
+
+        (await NativeModule.Run("image_archive", parameters)).MustSucceed();
+
+        Assert.Empty(Uploaded(first).Intersect(Uploaded(await mirror.Requests(first.Count))));
+        foreach (var (name, image) in Images)
+        {
+            var (repository, tag) = ("mirror/" + name[..name.LastIndexOf(':')], name[(name.LastIndexOf(':') + 1)..]);
+            Assert.Equal([tag], await Tags(mirror, repository));
+            Assert.Equal(image.Manifest.Bytes.ToArray(), await Manifest(mirror, repository, image));
+        }
+
+        Assert.False((await NativeModule.Run("image_archive", parameters)).MustSucceed().Changed);
+        parameters["state"] = "verified";
+        parameters["deep"] = true;
+        (await NativeModule.Run("image_archive", parameters)).MustSucceed();
+        return isKilled;
     }
 
     async Task Saves(int moments)
@@ -90,7 +113,7 @@ public sealed class KilledRunsTests : IDisposable
             var target = Directory.CreateDirectory(folder[$"save{moment}"]).FullName;
             await using var line = new SlowLine(upstream.Port, port: 0, BytesPerSecond, slowsAnswers: true);
             var parameters = Save(Path.Combine(target, "set.tar"), line.Port, moment % 3 == 0 ? "256K" : null);
-            if (await Kill(parameters, line, Unique * moment / moments))
+            if (await Kill(parameters, line.WhenSent(Math.Max(Unique * moment / moments, 1))))
                 killed++;
             // Nothing that is not whole has the name of an archive.
             Assert.False(File.Exists(Path.Combine(target, "set.tar.manifest.json")));
@@ -109,10 +132,10 @@ public sealed class KilledRunsTests : IDisposable
         Assert.True(killed >= moments * 2 / 3, $"only {killed} of {moments} runs were killed");
     }
 
-    async Task<bool> Kill(IReadOnlyDictionary<string, object?> parameters, SlowLine line, long bytes)
+    async Task<bool> Kill(IReadOnlyDictionary<string, object?> parameters, Task moment)
     {
         var run = NativeModule.Start(folder, "image_archive", parameters);
-        await Task.WhenAny(run.Completion, line.WhenSent(Math.Max(bytes, 1)));
+        await Task.WhenAny(run.Completion, moment);
         if (run.Completion.IsCompleted)
             return false;
         await run.Kill();

@@ -1,0 +1,103 @@
+using System.Text;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core;
+using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Files;
+using Passthrough.Core.Mirroring;
+using Passthrough.Core.Registry;
+
+namespace Passthrough.Modules.ImageArchive;
+
+/// <summary>
+/// <c>state=inspected</c> of a registry: which of the images that somebody needs or that were delivered it has whole. What it lacks becomes a list that a save
+/// takes as it is, what it has a base that the save leaves out. Sends no write.
+/// </summary>
+static class InspectedRegistry
+{
+    const string Present = "present";
+    const string Missing = "missing";
+    const string Different = "different";
+    const string Incomplete = "incomplete";
+
+    /// <exception cref="ModuleException">A file is asked for that only a registry can fill.</exception>
+    public static void RequireNoArchive(ArchiveRun run)
+    {
+        if (run.HasRequests || run.RecordPath is not null || run.GapPath is not null || run.StatePath is not null)
+            throw new ModuleException(ErrorCodes.InvalidArgument, "inspected looks into the archive at path or asks the registry for images, images_file and record_path, not both at once", "leave path out to ask the registry; only then gap_path and state_path are written");
+    }
+
+    public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
+    {
+        var connection = run.Connect();
+        var expected = Expected(run, run.Naming(connection), connection.Endpoint.Authority);
+        var state = new RegistryState(connection.Endpoint.Authority);
+        using var store = await connection.OpenStoreAsync(cancellation);
+        var found = await new RegistryVerifier(store, run.Concurrency, deep: false, run.Context.Progress) { WhenWhole = (image, tree) => state.Add(image.Source, tree) }.VerifyAsync(expected, cancellation);
+        var images = found.Select(Describe).ToList();
+        List<string> needed = [.. found.Where(image => image.Fault is not null).Select(image => image.Image.Source.ToString()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        var files = new List<FileChange>();
+        if (run.GapPath is { } gap)
+            files.Add(AtomicFile.Write(gap, Encoding.UTF8.GetBytes(ListOf(needed, connection.Endpoint.Authority)), new FileSettings(FileSettings.Readable) { MakeFolder = true }, run.Context.CheckMode));
+        if (run.StatePath is { } path)
+            files.Add(state.Write(path, run.Context.CheckMode));
+        foreach (var file in files.Where(file => file.Changed))
+            run.Context.Actions.Add($"write {file.Path}");
+
+        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), Present, Missing, Different, Incomplete);
+        counts["needed"] = needed.Count;
+        return new ModuleResult
+        {
+            Changed = files.Exists(file => file.Changed),
+            Message = needed.Count == 0
+                ? $"{connection.Endpoint.Authority} has {Wording.Images(images.Count)} whole, and needs none, {Wording.Duration(run.Elapsed)}"
+                : $"{connection.Endpoint.Authority} has {(int)counts[Present]!} of {Wording.Images(images.Count)} whole, and needs {needed.Count}{(run.GapPath is null ? "" : $": {run.GapPath}")}, {Wording.Duration(run.Elapsed)}",
+            Data = new JObject
+            {
+                ["images"] = new JArray(images),
+                ["counts"] = counts,
+                ["needed"] = new JArray(needed),
+                ["requests"] = ResultParts.Requests(store.Requests),
+                ["duration_s"] = ResultParts.Seconds(run.Elapsed),
+            },
+        };
+    }
+
+    // Who pulls by digest needs the digest, under whatever tag it came.
+    static List<ExpectedImage> Expected(ArchiveRun run, MirrorNaming naming, string registry)
+    {
+        var expected = new List<ExpectedImage>();
+        if (run.HasRequests)
+        {
+            foreach (var image in run.Requests().Select(request => request.Image).Where(image => image.Registry != registry))
+                expected.Add(new ExpectedImage(image, image.Digest is { } digest ? naming.Target(image).WithDigest(digest) : naming.Target(image), image.Digest));
+        }
+
+        if (run.RecordPath is { } path)
+            expected.AddRange(run.Choose(DeliveredImages.Of(registry, path)).Select(image => new ExpectedImage(image.Source, image.Target, image.Digest)));
+        return expected.Count > 0
+            ? [.. expected.DistinctBy(image => (image.Target, image.Digest))]
+            : throw new ModuleException(ErrorCodes.InvalidArgument, $"nothing says which images {registry} is to be asked for", "give images, images_file (what a cluster uses), record_path (what was delivered), or path (an archive)");
+    }
+
+    static JObject Describe(VerifiedImage image)
+    {
+        var status = image.Fault is null ? Present : image.Digest is null ? Missing : image.Image.Digest is { } digest && digest != image.Digest ? Different : Incomplete;
+        var json = new JObject
+        {
+            ["ref"] = image.Image.Source.ToString(),
+            ["target"] = image.Image.Target.ToString(),
+            ["digest"] = (image.Digest ?? image.Image.Digest)?.ToString(),
+            ["status"] = status,
+            ["in_registry"] = status,
+            ["platforms"] = ResultParts.Platforms(image.Platforms),
+            ["bytes"] = image.Bytes,
+        };
+        if (status is Different or Incomplete)
+            json["error"] = ResultParts.Error(image.Fault!);
+        return json;
+    }
+
+    static string ListOf(List<string> needed, string registry) =>
+        $"# {registry} needs {Wording.Images(needed.Count)}. Save them with images_file.\n{string.Concat(needed.Select(image => image + "\n"))}";
+}
