@@ -299,7 +299,7 @@ sealed class TheWholeWay : IAsyncDisposable
         File.WriteAllText(log, run.Command.ToString());
         if (details)
         {
-            foreach (var task in run.Tasks.Where(task => Modules.Contains(task.Module) && task.Status == "ok"))
+            foreach (var task in run.Tasks.Where(task => Modules.Contains(task.Module) && task.Status == "ok" && task.Name != Preflight))
                 screen.Facts(task.Module, [Shorten((string?)task.Result["msg"] ?? "")]);
         }
 
@@ -308,6 +308,9 @@ sealed class TheWholeWay : IAsyncDisposable
         DemoFailure.Unless(run.Succeeded || mayFail, $"{playbook}: {string.Join("; ", run.Tasks.Where(task => task.Status == "failed").Select(task => $"{task.Name}: {task.Result["msg"]}"))}\nsee {Relative(log)}");
         return run;
     }
+
+    /// <summary>Of tasks/preflight.yml: tries whether modules run at all.</summary>
+    const string Preflight = "Run a module that changes nothing";
 
     static readonly string[] Modules = ["registry_auth", "mirror_repo", "image_archive", "icsp_render"];
 
