@@ -52,4 +52,33 @@ public sealed class RotationTests : IDisposable
         (await run.Auth(StagedRun.PullOnly, ("retire_previous", true))).MustNotChange();
         Assert.Equal(2, stage.Accounts.Count);
     }
+
+    /// <summary>Somebody changed the secret on the server, or the files are of another day.</summary>
+    [Theory]
+    [MemberData(nameof(ProductStage.ProductsWithAccounts), MemberType = typeof(ProductStage))]
+    public async Task What_stands_in_the_files_and_is_refused_is_told_and_mended_by_who_manages(string product)
+    {
+        await using var stage = await ProductStage.Open(product, folder);
+        var run = new StagedRun(stage, folder);
+        await run.Repo();
+        (await run.Auth()).MustChange();
+        var (user, good) = run.Login(run.DockerConfig);
+        foreach (var file in Directory.GetFiles(folder["out"]))
+        {
+            var text = await File.ReadAllTextAsync(file);
+            await File.WriteAllTextAsync(file, text.Replace(good, "St4leSecret", StringComparison.Ordinal).Replace(Entry(good), Entry("St4leSecret"), StringComparison.Ordinal));
+        }
+
+        var alone = await run.Auth(("username", null), ("password", null), ("token", null));
+        alone.MustFail(user, "give username and password (or a token) of somebody who may manage accounts, and it gets a new secret");
+        Assert.Equal(401, (int)alone["error"]!["http_status"]!);
+        Assert.Equal("St4leSecret", run.Login(run.DockerConfig).Secret);
+
+        (await run.Auth()).MustChange();
+        Assert.Single(stage.Accounts);
+        Assert.NotEqual("St4leSecret", run.Login(run.DockerConfig).Secret);
+        (await run.Auth(("username", null), ("password", null), ("token", null))).MustNotChange();
+
+        string Entry(string secret) => Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{user}:{secret}"));
+    }
 }
