@@ -38,6 +38,7 @@ public static partial class ModuleHost
             using var terminate = StopOn(PosixSignal.SIGTERM, stop);
             using var interrupt = StopOn(PosixSignal.SIGINT, stop);
             using var hangUp = StopOn(PosixSignal.SIGHUP, stop);
+            using var heap = new HeapLimit();
             return Print(await ExecuteAsync(command, EnvironmentVariables(), stop.Token, secrets).ConfigureAwait(false));
         }
         catch (Exception fault)
@@ -100,7 +101,23 @@ public static partial class ModuleHost
             })));
 
     // The answer's own names stay whatever the secrets are: somebody whose password is "failed" must still be told of a failure.
-    static JObject Masked(JObject answer, SecretMasker secrets) => new(answer.Properties().Select(p => new JProperty(p.Name, ResultJson.Readable(secrets.Mask(p.Value)))));
+    static JObject Masked(JObject answer, SecretMasker secrets)
+    {
+        foreach (var member in answer.Properties())
+        {
+            if (member.Value is not JArray items)
+            {
+                member.Value = ResultJson.Readable(secrets.Mask(member.Value));
+                continue;
+            }
+
+            // Thousands of images are a large answer: one after the other, so that there is never a second copy of all.
+            for (var i = 0; i < items.Count; i++)
+                items[i] = ResultJson.Readable(secrets.Mask(items[i]));
+        }
+
+        return answer;
+    }
 
     static int Print(JObject answer)
     {

@@ -26,8 +26,13 @@ static class ResultJson
             throw new InvalidOperationException($"{wrong.Name} in a result has a meaning of its own in Ansible");
         var json = result.Failure is { } failure ? OfFault(failure, withStack) : new JObject { ["msg"] = result.Message };
         json["changed"] = result.Changed;
-        foreach (var member in result.Data.Properties())
-            json[member.Name] = member.Value;
+        // Moved, since a token that has a place is copied to another.
+        foreach (var member in result.Data.Properties().ToList())
+        {
+            member.Remove();
+            json.Add(member);
+        }
+
         if (diff && result.Diffs.Count > 0)
             json["diff"] = new JArray(result.Diffs.Select(DiffOf));
         return json;

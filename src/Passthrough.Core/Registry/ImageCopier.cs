@@ -136,6 +136,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             throw new ModuleException(ErrorCodes.InvalidArgument, $"the repository {item.Target.Repository} has more than the {components} path components that the registry takes", "shorten mirror_path_template");
         if (tree.Manifests.FirstOrDefault(manifest => manifest.Raw.Bytes.Length > traits.MaxManifestBytes) is { } large)
             throw new ModuleException(ErrorCodes.Unsupported, $"manifest {large.Raw.Digest} of {item.Source} has {large.Raw.Bytes.Length} bytes, the registry takes {traits.MaxManifestBytes}", "leave the image out with exclude");
+        if (!traits.TakesNestedIndexes && tree.Manifests[..^1].Any(manifest => !manifest.Manifests.IsEmpty))
+            throw new ModuleException(ErrorCodes.Unsupported, $"{item.Source} has an index within its index, which the registry does not take", "leave the image out with exclude; registry_type=distribution or harbor take such images");
 
         var missing = new List<Descriptor>();
         foreach (var child in tree.Missing)

@@ -32,6 +32,12 @@ public sealed record RegistryTraits
     /// <summary>The largest manifest in bytes that the product takes.</summary>
     public int MaxManifestBytes { get; init; } = 4 * 1024 * 1024;
 
+    /// <summary>Whether an index may name indexes.</summary>
+    public bool TakesNestedIndexes { get; init; } = true;
+
+    /// <summary>The largest blob that the product takes unless its administrator has said otherwise; null for any.</summary>
+    public long? UsualMaxBlobBytes { get; init; }
+
     /// <summary>The longest <c>host/path</c> that clients accept.</summary>
     public int MaxNameLength { get; init; } = 255;
 

@@ -24,6 +24,12 @@ static class LoadedState
         record?.With(plan.Delivered(_ => true)).Write(run.RecordPath!, checkMode: true);
 
         using var store = await connection.OpenStoreAsync(cancellation);
+        foreach (var blob in plan.Contents.Blobs)
+        {
+            if (blob.Size > store.Traits.UsualMaxBlobBytes)
+                context.Warnings.Add($"blob {blob.Digest} has {Wording.Bytes(blob.Size)}, and {connection.Product.Title} takes {Wording.Bytes(store.Traits.UsualMaxBlobBytes.Value)} unless it is configured otherwise");
+        }
+
         IImageTarget target = context.CheckMode ? new ReadOnlyTarget(store) : store;
         var report = await plan.CopyAsync(run, target, run.ContinueOnError, cancellation);
         var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault();

@@ -46,6 +46,18 @@ public sealed class QuayTransferTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_index_in_an_index_is_refused_before_anything_is_sent()
+    {
+        var image = ImageBuilder.Index([ImageBuilder.MultiArch("inner")]);
+        source.Add(image, "quay.io/ns/app:v1");
+
+        var refused = await Assert.ThrowsAsync<ModuleException>(() => LoadAsync(image, "v1"));
+
+        Assert.Equal("quay.io/ns/app:v1 has an index within its index, which the registry does not take", refused.Message);
+        Assert.Empty(registry.Writes);
+    }
+
+    [Fact]
     public async Task A_robot_makes_the_repositories_that_it_pushes_and_is_told_where_it_may_not()
     {
         var image = ImageBuilder.MultiArch("app");

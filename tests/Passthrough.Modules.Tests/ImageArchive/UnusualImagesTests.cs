@@ -78,6 +78,18 @@ public sealed class UnusualImagesTests : IAsyncLifetime
         Assert.DoesNotContain(await stage.Mirror.Requests(), request => request.Path.Contains(foreign.Digest.ToString(), StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_layer_that_the_product_will_hardly_take_is_told_before_anything_is_sent()
+    {
+        var large = new Descriptor(PlainLayer, Digest.Sha256("large"u8), 21L * 1024 * 1024 * 1024);
+        var image = Manifest(Document, [Plain], json => ((JArray)json["layers"]!).Add(DescriptorJson.Write(large)));
+        stage.WriteArchive("large.tar", ("quay.io/team/large:1", image));
+
+        var loaded = Bad(await stage.Run("loaded", more: [("path", stage.Folder["large.tar"]), ("registry_type", "quay")]), "ARCHIVE_CORRUPT", $"blob {large.Digest} ({large.Size} bytes) is not in it");
+
+        Assert.Equal([$"blob {large.Digest} has 21.0 GiB, and Quay takes 20.0 GiB unless it is configured otherwise"], loaded["warnings"]!.Select(warning => (string)warning!));
+    }
+
     async Task<byte[]> Read(string path, string accept)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(stage.Mirror.Address, $"/v2/mirror/quay.io/team/unusual/{path}"));
