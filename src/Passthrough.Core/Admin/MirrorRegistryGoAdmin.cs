@@ -1,4 +1,5 @@
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Admin.Quay;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Passthrough.Core.Admin.Harbor;
+using Passthrough.Core.Admin.Quay;
 
 namespace Passthrough.Core.Admin;
 

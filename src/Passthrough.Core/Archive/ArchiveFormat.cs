@@ -1,3 +1,6 @@
+using Passthrough.Core.Archive.Formats;
+using Passthrough.Core.Archive.Reading;
+
 namespace Passthrough.Core.Archive;
 
 /// <summary>One format of archive: how it is recognised by its content, and how it is opened.</summary>

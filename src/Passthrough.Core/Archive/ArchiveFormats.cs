@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Passthrough.Core.Archive.Formats;
+using Passthrough.Core.Archive.Reading;
 
 namespace Passthrough.Core.Archive;
 

@@ -1,4 +1,5 @@
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Archive;

@@ -1,3 +1,5 @@
+using Passthrough.Core.Archive.Formats;
+
 namespace Passthrough.Core.Archive;
 
 /// <summary>How archives are opened.</summary>

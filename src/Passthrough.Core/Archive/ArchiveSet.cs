@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Archive;

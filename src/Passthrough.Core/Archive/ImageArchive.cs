@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Archive.Reading;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 

@@ -3,6 +3,8 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;

@@ -2,7 +2,7 @@ using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
-using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Registry;

@@ -1,7 +1,7 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
-using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Modules.Shared;

@@ -2,6 +2,8 @@ using System.Formats.Tar;
 using System.Security.Cryptography;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

@@ -1,4 +1,5 @@
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Testing;

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Reading;
 using Passthrough.Testing;
 using Passthrough.Testing.Images;
 

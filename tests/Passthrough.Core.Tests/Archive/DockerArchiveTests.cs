@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

@@ -1,4 +1,4 @@
-using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Reading;
 
 namespace Passthrough.Core.Tests.Archive;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Reading;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

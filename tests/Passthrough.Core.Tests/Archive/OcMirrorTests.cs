@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Oci;
 using Passthrough.Testing;
 

@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;

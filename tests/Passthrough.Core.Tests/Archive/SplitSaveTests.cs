@@ -1,5 +1,5 @@
 using System.Globalization;
-using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Testing;
 using Passthrough.Testing.Images;

@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Reading;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Text;
 using Passthrough.Testing;

@@ -1,6 +1,6 @@
 using System.Formats.Tar;
 using System.Text;
-using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Reading;
 using Passthrough.Testing;
 
 namespace Passthrough.Core.Tests.Archive;

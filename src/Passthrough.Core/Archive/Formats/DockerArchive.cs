@@ -1,0 +1,178 @@
+using System.Text;
+using Newtonsoft.Json;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core.Archive.Reading;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
+
+namespace Passthrough.Core.Archive.Formats;
+
+/// <summary>
+/// A docker-archive: <c>docker save</c> before version 25, <c>podman save</c>, skopeo's <c>docker-archive:</c>, <c>crane pull</c>. It has configurations and
+/// layers and no manifests: one is composed over the layers as they are, so nothing is compressed again and the same archive always gives the same
+/// digest; but it is never the upstream's.
+/// </summary>
+sealed class DockerArchive : ImageArchive
+{
+    const string FormatName = "docker-archive";
+
+    readonly Dictionary<Digest, ArchiveMember> places = [];
+
+    DockerArchive(ArchiveTree tree, ImageNames names)
+        : base(tree, FormatName)
+    {
+        var entries = DockerManifestJson.TryRead(tree)!.Value;
+        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
+    }
+
+    internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => DockerManifestJson.TryRead(tree) is not null, (tree, names) => new DockerArchive(tree, names));
+
+    protected override IEnumerable<ArchiveMember> Find(Digest digest) => places.TryGetValue(digest, out var member) ? [member] : [];
+
+    protected override IEnumerable<ArchivedContent> ContentMembers() => places.Select(place => new ArchivedContent(place.Key, place.Value));
+
+    IEnumerable<ArchivedImage> ImagesOf(DockerManifestEntry entry, int index, ImageNames names)
+    {
+        var label = entry.RepoTags.FirstOrDefault() ?? $"image {index + 1}";
+        var config = ReadConfig(entry, label);
+        var diffIds = DiffIds(config.Content, label);
+        if (diffIds.Count != entry.Layers.Length)
+            throw Broken(label, $"has {entry.Layers.Length} layers, its configuration {entry.Config} names {diffIds.Count}");
+        var root = Compose(config, entry.Layers.Select((path, i) => Layer(path, diffIds[i], entry, label)));
+        // podman and skopeo save images that were asked for by digest without a name; so does docker by id.
+        foreach (var repoTag in entry.RepoTags.IsEmpty ? [""] : entry.RepoTags)
+        {
+            var image = names.NameOf(root, repoTag, DockerManifestJson.Parse(repoTag), DockerManifestJson.RepoTags, null, config.Descriptor.Digest.ToString());
+            yield return image with { DigestPreserved = false, Warning = DockerManifestJson.Lost(image.Reference?.ToString() ?? repoTag, root.Digest) };
+        }
+    }
+
+    (Descriptor Descriptor, JObject Content) ReadConfig(DockerManifestEntry entry, string label)
+    {
+        var member = Resolve(entry.Config, label);
+        if (member.Size > Manifest.MaxBytes)
+            throw Broken(label, $"has a configuration of {member.Size} bytes");
+        var bytes = member.Read();
+        try
+        {
+            var content = Json.Parse(bytes) as JObject ?? throw Broken(label, $"has a configuration, {entry.Config}, that is no JSON object");
+            var descriptor = new Descriptor(MediaTypes.OciConfig, Digest.Sha256(bytes), bytes.Length);
+            places[descriptor.Digest] = member;
+            return (descriptor, content);
+        }
+        catch (JsonException e)
+        {
+            throw Broken(label, $"has a configuration, {entry.Config}, that is no valid JSON ({e.Message})");
+        }
+    }
+
+    List<Digest> DiffIds(JObject config, string label)
+    {
+        if (config["rootfs"] is not JObject rootfs)
+            throw Broken(label, "has a configuration without rootfs, from which the digests of its layers are taken");
+        var digests = new List<Digest>();
+        foreach (var id in rootfs["diff_ids"] as JArray ?? [])
+            digests.Add(id is JValue { Value: string text } && Digest.TryParse(text, out var digest) ? digest : throw Broken(label, $"has a configuration with the diff_id {Json.Compact(id)}, which is no digest"));
+        return digests;
+    }
+
+    // The digest of an uncompressed layer is its diff_id; it is checked like every other when the bytes are sent.
+    Descriptor Layer(string path, Digest diffId, DockerManifestEntry entry, string label)
+    {
+        if (entry.LayerSources.TryGetValue(diffId.ToString(), out var source) && !source.Urls.IsEmpty && Tree.Find(Normalise(path)) is null)
+            return source with { MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" };
+        var member = Resolve(path, label);
+        var (suffix, isCompressed) = CompressionOf(member);
+        var digest = isCompressed ? NamedDigest(path) is { } named && named != diffId ? named : Hash(member) : diffId;
+        places[digest] = member;
+        return new Descriptor("application/vnd.oci.image.layer.v1.tar" + suffix, digest, member.Size);
+    }
+
+    static (string Suffix, bool IsCompressed) CompressionOf(ArchiveMember layer)
+    {
+        var start = layer.Read(Compression.MagicLength);
+        return Compression.Of(start) switch
+        {
+            Compression { Name: "gzip" } => ("+gzip", true),
+            Compression { Name: "zstd" } => ("+zstd", true),
+            _ => ("", false),
+        };
+    }
+
+    // crane names layers by the digest of their bytes: "<hex>.tar.gz".
+    static Digest? NamedDigest(string path)
+    {
+        var name = path[(path.LastIndexOf('/') + 1)..];
+        return name.EndsWith(".tar.gz", StringComparison.Ordinal) && Digest.TryParse("sha256:" + name[..^".tar.gz".Length], out var digest) ? digest : null;
+    }
+
+    static Digest Hash(ArchiveMember member)
+    {
+        using var stream = member.Open();
+        return Digest.Parse("sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream)));
+    }
+
+    Descriptor Compose((Descriptor Descriptor, JObject Content) config, IEnumerable<Descriptor> layers)
+    {
+        var document = new JObject
+        {
+            ["schemaVersion"] = 2,
+            ["mediaType"] = MediaTypes.OciManifest,
+            ["config"] = DescriptorJson.Write(config.Descriptor),
+            ["layers"] = new JArray(layers.Select(layer => DescriptorJson.Write(layer))),
+        };
+        var bytes = Encoding.UTF8.GetBytes(Json.Compact(document));
+        return new Descriptor(MediaTypes.OciManifest, Add(bytes), bytes.Length)
+        {
+            Platform = config.Content["os"] is JValue { Value: string { Length: > 0 } os } && config.Content["architecture"] is JValue { Value: string { Length: > 0 } architecture }
+                ? new Platform(os, architecture, config.Content["variant"] is JValue { Value: string { Length: > 0 } variant } ? variant : null)
+                : null,
+        };
+    }
+
+    // Old docker writes a layer that two images share once, and a link for the other (../<id>/layer.tar); skopeo and podman link the old names to the
+    // new. One step, inside the archive, to a file: everything else is somebody's trick.
+    ArchiveMember Resolve(string path, string label)
+    {
+        var name = Normalise(path);
+        if (Tree.Find(name) is not { } member)
+            throw Broken(label, $"needs the file {path}, which is not in the archive");
+        if (member.IsFile)
+            return member;
+        var target = member.Entry.Kind switch
+        {
+            EntryKind.SymbolicLink => Join(name, member.Entry.LinkName),
+            EntryKind.HardLink => Normalise(member.Entry.LinkName),
+            _ => null,
+        };
+        return target is not null && Tree.FindFile(target) is { } file
+            ? file
+            : throw Broken(label, $"needs the file {path}, which is {(member.Entry.LinkName.Length > 0 ? $"a link to {member.Entry.LinkName}, no file of the archive" : "no file")}");
+    }
+
+    /// <summary>Where a link leads; null where that is outside of the archive.</summary>
+    static string? Join(string link, string target)
+    {
+        if (target.StartsWith('/'))
+            return null;
+        var parts = new List<string>(link.Split('/')[..^1]);
+        foreach (var part in target.Split('/'))
+        {
+            if (part is "" or ".")
+                continue;
+            if (part != "..")
+                parts.Add(part);
+            else if (parts.Count > 0)
+                parts.RemoveAt(parts.Count - 1);
+            else
+                return null;
+        }
+
+        return string.Join('/', parts);
+    }
+
+    static string Normalise(string path) => path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
+
+    ModuleException Broken(string label, string what) =>
+        new(ErrorCodes.ArchiveCorrupt, $"{label} in {Path} {what}", "make the archive again");
+}

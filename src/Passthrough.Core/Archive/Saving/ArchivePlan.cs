@@ -1,0 +1,253 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
+using Newtonsoft.Json.Linq;
+using Passthrough.Core.Archive.Reading;
+using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
+using Passthrough.Core.Text;
+
+namespace Passthrough.Core.Archive.Saving;
+
+/// <summary>
+/// The exact layout of an archive before its first blob is fetched: manifests tell the size of every blob, so every offset is known, blobs can be
+/// written side by side to their final place, and the same images give the same bytes. Layout (archives.md 7.1): <c>oci-layout</c>, <c>index.json</c>,
+/// <c>image-archive.json</c>, small blobs sorted by digest, layers in the order of first use.
+/// </summary>
+public sealed class ArchivePlan
+{
+    const int FileMode = 0b110_100_100;
+    const int DirectoryMode = 0b111_101_101;
+
+    readonly HashSet<Digest> small;
+
+    ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, string id)
+    {
+        this.small = small;
+        Images = images;
+        Members = members;
+        ExternalBlobs = external;
+        LeftToBases = left;
+        Bases = bases;
+        Signatures = signatures;
+        Id = id;
+        // Two blocks of zeros end a tar.
+        Size = members[^1].End + (2 * TarHeader.BlockSize);
+        Fingerprint = Digest.Sha256(Encoding.UTF8.GetBytes(string.Join('\n', members.Select(member => $"{member.Name} {member.Offset} {member.Size}")))).ToString();
+    }
+
+    /// <summary>Sorted by name.</summary>
+    public ImmutableArray<SelectedImage> Images { get; }
+
+    /// <summary>In the order of the file.</summary>
+    public ImmutableArray<PlannedMember> Members { get; }
+
+    /// <summary>Layers that stay where their URLs point.</summary>
+    public ImmutableArray<Descriptor> ExternalBlobs { get; }
+
+    /// <summary>Layers that an earlier archive has.</summary>
+    public ImmutableArray<LeftBlob> LeftToBases { get; }
+
+    /// <summary>The earlier archives.</summary>
+    public BaseArchives Bases { get; }
+
+    /// <summary>Signatures of releases, which travel in <see cref="ArchiveManifestJson"/>.</summary>
+    public ImmutableArray<ReleaseSignatures> Signatures { get; }
+
+    /// <summary>A UUID that depends on the images only.</summary>
+    public string Id { get; }
+
+    /// <summary>Of the whole file, in bytes.</summary>
+    public long Size { get; }
+
+    /// <summary>Equal for plans with the same layout: what was written under one holds under the other.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>The members that must be fetched.</summary>
+    public IEnumerable<PlannedMember> Blobs => Members.Where(member => member.Blob is not null);
+
+    /// <param name="images">What goes into it.</param>
+    /// <param name="bases">Whose layers stay out of it.</param>
+    /// <param name="signatures">Of releases among the images.</param>
+    /// <exception cref="ModuleException">Two images claim one name, or two manifests give a blob different sizes.</exception>
+    public static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives? bases = null, ImmutableArray<ReleaseSignatures> signatures = default) =>
+        Create(images, bases ?? BaseArchives.None, signatures.IsDefault ? [] : signatures, before: null);
+
+    /// <summary>The plan without some of its images; what stays keeps its order, so that it only moves towards the start of the file.</summary>
+    public ArchivePlan Without(IReadOnlySet<SelectedImage> failed) =>
+        Create(Images.Where(image => !failed.Contains(image)), Bases, Signatures, this);
+
+    static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, ArchivePlan? before)
+    {
+        ImmutableArray<SelectedImage> sorted = [.. images.OrderBy(image => image.Name.ToString(), StringComparer.Ordinal)];
+        for (var i = 1; i < sorted.Length; i++)
+        {
+            if (sorted[i].Name == sorted[i - 1].Name)
+                throw new ModuleException(ErrorCodes.Collision, $"{sorted[i].Name} is asked for twice, as {sorted[i - 1].Request.Image} and {sorted[i].Request.Image}", "an archive has one image of a name: remove one");
+        }
+
+        var manifests = sorted.SelectMany(image => image.Trees).SelectMany(tree => tree.Manifests).DistinctBy(manifest => manifest.Raw.Digest).ToDictionary(manifest => manifest.Raw.Digest);
+        var blobs = UniqueBlobs(sorted);
+        var external = blobs.Values.Where(blob => ManifestTree.IsForeign(blob.Blob)).Select(blob => blob.Blob).OrderBy(blob => blob.Digest).ToImmutableArray();
+        var smallBlobs = before?.small ?? [.. manifests.Values.OfType<ImageManifest>().Select(manifest => manifest.Config.Digest)];
+        var left = ImmutableArray.CreateBuilder<LeftBlob>();
+        var travelling = new List<UsedBlob>();
+        foreach (var blob in blobs.Values)
+        {
+            if (ManifestTree.IsForeign(blob.Blob) || manifests.ContainsKey(blob.Blob.Digest))
+                continue;
+            // Whoever reads a differential can look into all its images: what is small is always there.
+            if (!smallBlobs.Contains(blob.Blob.Digest) && bases.Find(blob.Blob) is { } known)
+                left.Add(known);
+            else
+                travelling.Add(blob);
+        }
+
+        var layout = new Layout();
+        layout.AddFile("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray());
+        var index = WriteIndex(sorted);
+        var id = IdOf(index);
+        layout.AddFile("index.json", index);
+        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases, signatures))));
+        layout.AddDirectory("blobs/");
+        foreach (var algorithm in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest)).Select(digest => digest.Algorithm).Distinct().Order(StringComparer.Ordinal))
+            layout.AddDirectory($"blobs/{algorithm}/");
+
+        foreach (var digest in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest).Where(smallBlobs.Contains)).Order())
+        {
+            if (manifests.TryGetValue(digest, out var manifest))
+                layout.AddFile(BlobName(digest), manifest.Raw.Bytes);
+            else
+                layout.AddBlob(BlobName(digest), blobs[digest]);
+        }
+
+        IEnumerable<UsedBlob> layers = travelling.Where(blob => !smallBlobs.Contains(blob.Blob.Digest));
+        if (before is not null)
+        {
+            var rank = new Dictionary<Digest, int>();
+            foreach (var member in before.Blobs)
+                rank.Add(member.Blob!.Digest, rank.Count);
+            layers = layers.OrderBy(layer => rank[layer.Blob.Digest]);
+        }
+
+        foreach (var layer in layers)
+            layout.AddBlob(BlobName(layer.Blob.Digest), layer);
+        return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, left.ToImmutable(), bases, signatures, id);
+    }
+
+    static string BlobName(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";
+
+    static Dictionary<Digest, UsedBlob> UniqueBlobs(ImmutableArray<SelectedImage> images)
+    {
+        var blobs = new Dictionary<Digest, UsedBlob>();
+        foreach (var image in images)
+        {
+            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs))
+            {
+                if (!blobs.TryGetValue(blob.Digest, out var known))
+                    blobs[blob.Digest] = new UsedBlob(blob, [image.Origin]);
+                else if (known.Blob.Size != blob.Size)
+                    throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {blob.Size} bytes for {image.Name} and {known.Blob.Size} for another image", "one of the manifests is wrong") { Image = image.Name.ToString(), Blob = blob.Digest.ToString() };
+                else if (!known.Origins.Any(origin => origin.Name == image.Origin.Name))
+                    blobs[blob.Digest] = known with { Origins = known.Origins.Add(image.Origin) };
+            }
+        }
+
+        return blobs;
+    }
+
+    static byte[] WriteIndex(ImmutableArray<SelectedImage> images)
+    {
+        var manifests = images.Select(image => DescriptorJson.Write(image.Tree.Root with
+        {
+            Annotations = new SortedDictionary<string, string>(StringComparer.Ordinal)
+            {
+                [Annotations.ContainerdImageName] = image.Name.ToString(),
+                [Annotations.RefName] = image.Name.ToString(),
+            },
+        })).ToList();
+        var attachments = new SortedDictionary<string, Descriptor>(StringComparer.Ordinal);
+        foreach (var attachment in images.SelectMany(image => image.Attachments))
+            attachments.TryAdd($"{attachment.Subject} {attachment.Tag} {attachment.Tree.Root.Digest}", attachment.Descriptor);
+        manifests.AddRange(attachments.Values.Select(DescriptorJson.Write));
+        return Encoding.UTF8.GetBytes(Json.Indented(new JObject
+        {
+            ["schemaVersion"] = 2,
+            ["mediaType"] = MediaTypes.OciIndex,
+            ["manifests"] = new JArray(manifests),
+        }));
+    }
+
+    // UUID version 8 (RFC 9562): the first bits of the SHA-256 over the index, which names everything else by digest.
+    internal static string IdOf(byte[] index)
+    {
+        var hash = SHA256.HashData(index).AsSpan(0, 16);
+        hash[6] = (byte)((hash[6] & 0x0F) | 0x80);
+        hash[8] = (byte)((hash[8] & 0x3F) | 0x80);
+        return new Guid(hash, bigEndian: true).ToString();
+    }
+
+    /// <summary>Lays members one behind the other.</summary>
+    sealed class Layout
+    {
+        readonly ImmutableArray<PlannedMember>.Builder members = ImmutableArray.CreateBuilder<PlannedMember>();
+        long end;
+
+        public void AddDirectory(string name) => Add(name, TarHeader.Directory, DirectoryMode, 0, ReadOnlyMemory<byte>.Empty, null, []);
+
+        public void AddFile(string name, ReadOnlyMemory<byte> content) => Add(name, TarHeader.RegularFile, FileMode, content.Length, content, null, []);
+
+        public void AddBlob(string name, UsedBlob blob) =>
+            Add(name, TarHeader.RegularFile, FileMode, blob.Blob.Size, null, blob.Blob, blob.Origins);
+
+        public ImmutableArray<PlannedMember> Finish() => members.ToImmutable();
+
+        void Add(string name, byte type, int mode, long size, ReadOnlyMemory<byte>? content, Descriptor? blob, ImmutableArray<Reference> origins)
+        {
+            var header = Header(name, type, mode, size);
+            members.Add(new PlannedMember(name, header, end, size) { Content = content, Blob = blob, Origins = origins });
+            end = members[^1].End;
+        }
+
+        // A name that does not fit (sha512) is written as GNU tar does: a member of its own before it. skopeo, containerd and oras read that.
+        static byte[] Header(string name, byte type, int mode, long size)
+        {
+            if (!TarHeader.NeedsLongName(name))
+            {
+                var block = new byte[TarHeader.BlockSize];
+                TarHeader.Write(block, name, type, mode, size);
+                return block;
+            }
+
+            var longName = Encoding.UTF8.GetBytes(name + "\0");
+            var blocks = new byte[(2 * TarHeader.BlockSize) + TarIndex.Padded(longName.Length)];
+            TarHeader.Write(blocks, "././@LongLink", TarHeader.GnuLongName, 0, longName.Length);
+            longName.CopyTo(blocks, TarHeader.BlockSize);
+            TarHeader.Write(blocks.AsSpan(blocks.Length - TarHeader.BlockSize), name, type, mode, size);
+            return blocks;
+        }
+    }
+}
+
+/// <summary>One member of a planned archive.</summary>
+/// <param name="Name">In the tar.</param>
+/// <param name="Header">The bytes before the content.</param>
+/// <param name="HeaderOffset">Where they begin.</param>
+/// <param name="Size">Of the content, without padding.</param>
+public sealed record PlannedMember(string Name, ReadOnlyMemory<byte> Header, long HeaderOffset, long Size)
+{
+    /// <summary>What is known already; null for a blob.</summary>
+    public ReadOnlyMemory<byte>? Content { get; init; }
+
+    /// <summary>What must be fetched; null where the content is known.</summary>
+    public Descriptor? Blob { get; init; }
+
+    /// <summary>Where the blob can be had.</summary>
+    public ImmutableArray<Reference> Origins { get; init; } = [];
+
+    /// <summary>Where the content begins.</summary>
+    public long Offset => HeaderOffset + Header.Length;
+
+    /// <summary>Where the next member begins.</summary>
+    public long End => Offset + TarIndex.Padded(Size);
+}
