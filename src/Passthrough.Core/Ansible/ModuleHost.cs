@@ -38,7 +38,6 @@ public static partial class ModuleHost
             using var terminate = StopOn(PosixSignal.SIGTERM, stop);
             using var interrupt = StopOn(PosixSignal.SIGINT, stop);
             using var hangUp = StopOn(PosixSignal.SIGHUP, stop);
-            using var heap = new HeapLimit();
             return Print(await ExecuteAsync(command, EnvironmentVariables(), stop.Token, secrets).ConfigureAwait(false));
         }
         catch (Exception fault)
