@@ -44,6 +44,9 @@ public sealed class SignatureStore : IDisposable
         http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(this.options)), disposeHandler: true);
     }
 
+    /// <summary>Whether nobody named it: Red Hat's.</summary>
+    public bool IsDefault => place == Default;
+
     /// <summary>The signatures of an image, by the digest of its manifest; none where there are none.</summary>
     /// <exception cref="ModuleException">The store cannot be asked.</exception>
     public async Task<ImmutableArray<byte[]>> ReadAsync(Digest image, CancellationToken cancellation)

@@ -17,9 +17,14 @@ static class SavedState
         var asked = run.Requests();
         using var upstreams = RegistryConnection.OpenUpstreams(context, run.PullFrom());
         using var signatures = RegistryConnection.OpenSignatures(context, upstreams.Requests);
-        var expanded = await ReleasePayload.ExpandAsync(upstreams, signatures, asked, cancellation);
+        var expanded = await ReleasePayload.ExpandAsync(upstreams, signatures, asked.Any(image => image.ExpandsRelease) ? ArchiveSaver.SignaturesIn(run.Path) : [], asked, cancellation);
         foreach (var release in expanded.Unsigned)
-            context.Warnings.Add($"{release} has no signature in {context.Arguments.Text("signature_store")}: a cluster will not upgrade to it unforced");
+        {
+            context.Warnings.Add(expanded.Fault is { } fault
+                ? $"{release} is saved without its signatures, and a cluster will not upgrade to it unforced: {fault.Message}. Save it again, or name a signature_store that has them"
+                : $"{release} has no signature in {context.Arguments.Text("signature_store")}: a cluster will not upgrade to it unforced");
+        }
+
         var options = new SaveOptions { Signatures = expanded.Signatures, Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(expanded.Requests, run.Path, context.CheckMode, cancellation);
 

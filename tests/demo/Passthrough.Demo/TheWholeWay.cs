@@ -230,7 +230,8 @@ sealed class TheWholeWay : IAsyncDisposable
         screen.Fact($"the mirror is emptied; the line to it carries {Screen.Bytes(SlowBytesPerSecond)} a second");
         await using var line = new SlowLine(Mirror.Port, port, SlowBytesPerSecond);
 
-        var push = Play(Playbook.Push, details: false, mayFail: true);
+        // In the foreground: in the background the module would be nobody's child.
+        var push = Play(Playbook.Push, details: false, mayFail: true, "-e", "transfer_timeout=0");
         await Task.WhenAny(push, line.WhenSent(Unique / 2));
         DemoFailure.Unless(!push.IsCompleted, "the load ended before it could be killed");
         DemoFailure.Unless(Descendants.Kill("AnsiballZ_image_archive") == 1, "the running module was not found");
@@ -287,10 +288,10 @@ sealed class TheWholeWay : IAsyncDisposable
     long Unique => images.SelectMany(image => image.Image.AllBlobs).DistinctBy(blob => blob.Digest).Sum(blob => (long)blob.Bytes.Length);
 
     /// <summary>Runs a playbook as a user does, shows its command line, what our modules said, and the recap.</summary>
-    async Task<AnsibleRun> Play(string playbook, bool details = true, bool mayFail = false)
+    async Task<AnsibleRun> Play(string playbook, bool details = true, bool mayFail = false, params string[] more)
     {
         screen.Command($"ansible-playbook -i inventory {playbook} -e @{Path.GetRelativePath(Checkout.Playbooks, Variables)}");
-        var run = await ansible.Playbook(playbook, ["-i", "inventory", "-e", $"@{Variables}", "-vvvv"], new CommandSettings
+        var run = await ansible.Playbook(playbook, ["-i", "inventory", "-e", $"@{Variables}", "-vvvv", .. more], new CommandSettings
         {
             WorkingDirectory = Checkout.Playbooks,
             Environment = new Dictionary<string, string?> { ["REGISTRY_USERNAME"] = UserName, ["REGISTRY_PASSWORD"] = password },

@@ -40,6 +40,14 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         return await WriteAsync(plan, previous, path, failed, checkMode, cancellation);
     }
 
+    /// <summary>The signatures of releases that an archive has already; none where there is no archive of ours.</summary>
+    /// <exception cref="ModuleException">What is there is somebody else's.</exception>
+    public static ImmutableArray<ReleaseSignatures> SignaturesIn(string path)
+    {
+        using var previous = PreviousArchive.Open(path);
+        return previous.Archive?.Signatures ?? [];
+    }
+
     async Task<SaveReport> WriteAsync(ArchivePlan plan, PreviousArchive previous, string path, ImmutableArray<FailedRequest> failed, bool checkMode, CancellationToken cancellation)
     {
         var report = new SaveReport(plan, Changed: true)

@@ -20,11 +20,13 @@ public static class ReleasePayload
 
     /// <summary>Puts the images of releases behind those that ask for them. Each image is asked for once.</summary>
     /// <param name="store">Where the signatures of releases are; null where they stay there.</param>
-    /// <exception cref="ModuleException">One is no release, its list cannot be read, or the store cannot be asked.</exception>
-    public static async Task<ExpandedRequests> ExpandAsync(IImageStore upstream, SignatureStore? store, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
+    /// <param name="known">What an earlier run found; counts where the default store cannot be asked.</param>
+    /// <exception cref="ModuleException">One is no release, its list cannot be read, or a store that was named cannot be asked.</exception>
+    public static async Task<ExpandedRequests> ExpandAsync(IImageStore upstream, SignatureStore? store, ImmutableArray<ReleaseSignatures> known, IReadOnlyList<ImageRequest> requests, CancellationToken cancellation)
     {
         var signatures = new SignaturesByRelease();
         var unsigned = new List<Reference>();
+        ModuleException? fault = null;
         var expanded = new List<ImageRequest>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var request in requests)
@@ -38,7 +40,7 @@ public static class ReleasePayload
             if (!request.ExpandsRelease)
                 continue;
             var tree = await ManifestTree.ReadAsync(upstream, ImageSelection.Asked(request), cancellation);
-            if (store is not null && !await SignAsync(store, request.Image, tree, signatures, cancellation))
+            if (store is not null && !await IsSignedAsync(request.Image, tree))
                 unsigned.Add(request.Image);
             foreach (var image in await ReadAsync(upstream, request, tree, cancellation))
             {
@@ -47,7 +49,36 @@ public static class ReleasePayload
             }
         }
 
-        return new ExpandedRequests(expanded, signatures.ToImmutable(), unsigned);
+        return new ExpandedRequests(expanded, signatures.ToImmutable(), unsigned, fault);
+
+        async Task<bool> IsSignedAsync(Reference release, ManifestTree tree)
+        {
+            try
+            {
+                // What could not be asked once is not asked again.
+                if (fault is null)
+                    return await SignAsync(store, release, tree, signatures, cancellation);
+            }
+            catch (ModuleException e) when (store.IsDefault)
+            {
+                fault = e;
+            }
+
+            return Take(known, tree, signatures);
+        }
+    }
+
+    static bool Take(ImmutableArray<ReleaseSignatures> known, ManifestTree tree, SignaturesByRelease signatures)
+    {
+        var isSigned = false;
+        foreach (var release in known.Where(release => tree.Manifests.Any(manifest => manifest.Raw.Digest == release.Release)))
+        {
+            foreach (var signature in release.Signatures)
+                signatures.Add(release.Release.ToString(), signature);
+            isSigned = true;
+        }
+
+        return isSigned;
     }
 
     // Of a release of several architectures the index is signed, and each of its images may be.
@@ -153,4 +184,5 @@ public static class ReleasePayload
 /// <param name="Requests">With the images of the releases.</param>
 /// <param name="Signatures">Of the releases.</param>
 /// <param name="Unsigned">Releases without any.</param>
-public sealed record ExpandedRequests(IReadOnlyList<ImageRequest> Requests, ImmutableArray<ReleaseSignatures> Signatures, IReadOnlyList<Reference> Unsigned);
+/// <param name="Fault">Why the default store could not be asked; null where it was.</param>
+public sealed record ExpandedRequests(IReadOnlyList<ImageRequest> Requests, ImmutableArray<ReleaseSignatures> Signatures, IReadOnlyList<Reference> Unsigned, ModuleException? Fault);
