@@ -32,34 +32,39 @@ static class CommandLine
     {
         try
         {
-            return Json.Parse(File.ReadAllText(path)) as JObject ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"{what} {path} holds no JSON object");
+            return Json.Parse(ReadText(path, what)) as JObject ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"{what} {path} holds no JSON object");
         }
         catch (JsonException e)
         {
             throw new ModuleException(ErrorCodes.InvalidArgument, $"{what} {path} is no valid JSON: {e.Message}", inner: e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModuleException(ErrorCodes.File, $"{what} {path} cannot be read: {e.Message}", inner: e);
-        }
     }
 
-    // What people write is YAML as often as JSON, which nearly always is YAML, too.
+    // What people write is YAML as often as JSON.
     static JObject ReadParameters(string path)
     {
+        const string What = "parameter file";
         if (!path.EndsWith(".yml", StringComparison.Ordinal) && !path.EndsWith(".yaml", StringComparison.Ordinal))
-            return ReadObject(path, "parameter file");
+            return ReadObject(path, What);
         try
         {
-            return Yaml.ParseAll(File.ReadAllText(path)) is [JObject parameters] ? parameters : throw new ModuleException(ErrorCodes.InvalidArgument, $"parameter file {path} holds no mapping of names to values");
+            return Yaml.ParseAll(ReadText(path, What)) is [JObject parameters] ? parameters : throw new ModuleException(ErrorCodes.InvalidArgument, $"{What} {path} holds no mapping of names to values");
         }
         catch (FormatException e)
         {
-            throw new ModuleException(ErrorCodes.InvalidArgument, $"parameter file {path} is no valid YAML: {e.Message}", inner: e);
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"{What} {path} is no valid YAML: {e.Message}", inner: e);
+        }
+    }
+
+    static string ReadText(string path, string what)
+    {
+        try
+        {
+            return File.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ModuleException(ErrorCodes.File, $"parameter file {path} cannot be read: {e.Message}", inner: e);
+            throw new ModuleException(ErrorCodes.File, $"{what} {path} cannot be read: {e.Message}", inner: e);
         }
     }
 

@@ -44,8 +44,8 @@ public sealed class SignatureStore : IDisposable
         http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(this.options)), disposeHandler: true);
     }
 
-    /// <summary>Whether nobody named it: Red Hat's.</summary>
-    public bool IsDefault => place == Default;
+    /// <summary>Whether nobody named it, so that nobody need be told of it as of a mistake when it cannot be asked.</summary>
+    public bool MayBeOutOfReach { get; init; }
 
     /// <summary>The signatures of an image, by the digest of its manifest; none where there are none.</summary>
     /// <exception cref="ModuleException">The store cannot be asked.</exception>

@@ -109,7 +109,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Where signatures of releases are; null where they are not wanted.</summary>
     /// <param name="counts">What its requests are counted with.</param>
     public static SignatureStore? OpenSignatures(ModuleContext context, RequestCounts counts) =>
-        Filled(context.Arguments, "signature_store") is { } place ? new SignatureStore(place, ReadOptions(context) with { Requests = counts }, context.Time) : null;
+        Filled(context.Arguments, "signature_store") is { } place ? new SignatureStore(place, ReadOptions(context) with { Requests = counts }, context.Time) { MayBeOutOfReach = place == SignatureStore.Default } : null;
 
     static AuthFiles ReadAuthFiles(ModuleContext context) => new(Filled(context.Arguments, "authfile"), context.Secrets.Add);
 

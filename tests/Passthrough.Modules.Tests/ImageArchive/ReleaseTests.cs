@@ -1,6 +1,9 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Archive;
+using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 using Passthrough.Testing.Images;
 using static Passthrough.Modules.Tests.ImageArchive.ArchiveStage;
@@ -90,6 +93,23 @@ public sealed class ReleaseTests : IAsyncLifetime
         var failed = Bad(await Save(Expanded, store: stage.Folder["nowhere"]), "FILE", $"signature_store {stage.Folder["nowhere"]} is no folder, for {Release}");
         Assert.Contains("signature_store: \"\" saves the release without them", (string)failed["error"]!["hint"]!, StringComparison.Ordinal);
         Bad(await Save(Expanded, store: "http://127.0.0.1:9"), "CONNECTION", "cannot read the signatures of a release: 127.0.0.1:9: nobody listens there");
+    }
+
+    [Fact]
+    public async Task Where_nobody_named_a_store_a_release_is_saved_without_and_what_was_known_stays()
+    {
+        var digest = Digest.Parse((string)Image(Good(await Save(Expanded)), Release)["digest"]!);
+        using var archive = ArchiveFormats.Open(stage.Archive);
+        using var store = new SignatureStore("http://127.0.0.1:9", new ConnectionOptions { Retries = 0 }, TimeProvider.System) { MayBeOutOfReach = true };
+        ImageRequest[] requests = [new(Reference.Parse(Release)) { ExpandsRelease = true }];
+
+        var unknown = await ReleasePayload.ExpandAsync(archive, store, [], requests, CancellationToken.None);
+        var known = await ReleasePayload.ExpandAsync(archive, store, [new ReleaseSignatures(digest, [Signature])], requests, CancellationToken.None);
+
+        Assert.Equal([Release], unknown.Unsigned.Select(release => release.ToString()));
+        Assert.StartsWith("cannot read the signatures of a release: 127.0.0.1:9: nobody listens there", unknown.Fault!.Message, StringComparison.Ordinal);
+        Assert.Empty(known.Unsigned);
+        Assert.Equal(Signature, Assert.Single(Assert.Single(known.Signatures).Signatures));
     }
 
     [Theory]

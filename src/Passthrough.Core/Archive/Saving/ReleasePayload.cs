@@ -59,7 +59,7 @@ public static class ReleasePayload
                 if (fault is null)
                     return await SignAsync(store, release, tree, signatures, cancellation);
             }
-            catch (ModuleException e) when (store.IsDefault)
+            catch (ModuleException e) when (store.MayBeOutOfReach)
             {
                 fault = e;
             }
