@@ -2,7 +2,6 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Newtonsoft.Json.Linq;
-using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Ansible;
 
@@ -38,11 +37,11 @@ public static partial class ModuleHost
             using var terminate = StopOn(PosixSignal.SIGTERM, stop);
             using var interrupt = StopOn(PosixSignal.SIGINT, stop);
             using var hangUp = StopOn(PosixSignal.SIGHUP, stop);
-            return Print(await ExecuteAsync(command, EnvironmentVariables(), stop.Token, secrets).ConfigureAwait(false));
+            return Print(await AnswerAsync(command, EnvironmentVariables(), secrets, stop.Token).ConfigureAwait(false), secrets);
         }
         catch (Exception fault)
         {
-            return Print(Masked(ResultJson.OfFault(Faults.Describe(fault, cancelled: false), withStack: false), secrets));
+            return Print(AnswerTo(fault), secrets);
         }
     }
 
@@ -55,13 +54,18 @@ public static partial class ModuleHost
     public static async Task<JObject> ExecuteAsync(ModuleCommand command, IReadOnlyDictionary<string, string> environment, CancellationToken cancellation, SecretMasker? secrets = null)
     {
         secrets ??= new SecretMasker();
+        return (await AnswerAsync(command, environment, secrets, cancellation).ConfigureAwait(false)).ToJson(secrets);
+    }
+
+    static async Task<Answer> AnswerAsync(ModuleCommand command, IReadOnlyDictionary<string, string> environment, SecretMasker secrets, CancellationToken cancellation)
+    {
         var spec = command.Module.Spec;
         var withStack = command.Options.Verbosity >= 3;
         var warnings = new List<string>(command.Warnings);
         var deprecations = new List<string>();
         JObject? values = null;
         ModuleContext? context = null;
-        JObject answer;
+        Answer answer;
         try
         {
             CryptoLibrary.Require();
@@ -74,17 +78,18 @@ public static partial class ModuleHost
                 Secrets = secrets,
             };
             using var bar = command.ShowsProgress ? ProgressBar.Start(context.Progress, secrets) : null;
-            answer = ResultJson.Of(await command.Module.RunAsync(context, cancellation).ConfigureAwait(false), context.Diff, withStack);
+            var result = await command.Module.RunAsync(context, cancellation).ConfigureAwait(false);
+            answer = new Answer(ResultJson.Of(result, context.Diff, withStack), result.Lists);
         }
         catch (Exception fault)
         {
-            answer = ResultJson.OfFault(Faults.Describe(fault, cancellation.IsCancellationRequested), withStack);
+            answer = new Answer(ResultJson.OfFault(Faults.Describe(fault, cancellation.IsCancellationRequested), withStack));
         }
 
-        ResultJson.AddNotes(answer, context?.Actions ?? [], [.. warnings, .. context?.Warnings ?? []], deprecations);
+        ResultJson.AddNotes(answer.Members, context?.Actions ?? [], [.. warnings, .. context?.Warnings ?? []], deprecations);
         if (command.Options.InjectInvocation && values is not null)
-            answer["invocation"] = new JObject { ["module_args"] = InvocationOf(spec.Arguments, values) };
-        return Masked(answer, secrets);
+            answer.Members["invocation"] = new JObject { ["module_args"] = InvocationOf(spec.Arguments, values) };
+        return answer;
     }
 
     /// <summary>All parameters with their defaults, secrets replaced: what <c>-vvv</c> shows.</summary>
@@ -99,41 +104,24 @@ public static partial class ModuleHost
                 var value => value,
             })));
 
-    // The answer's own names stay whatever the secrets are: somebody whose password is "failed" must still be told of a failure.
-    static JObject Masked(JObject answer, SecretMasker secrets)
-    {
-        foreach (var member in answer.Properties())
-        {
-            if (member.Value is not JArray items)
-            {
-                member.Value = ResultJson.Readable(secrets.Mask(member.Value));
-                continue;
-            }
+    static Answer AnswerTo(Exception crash) => new(ResultJson.OfFault(Faults.Describe(crash, cancelled: false), withStack: false));
 
-            // Thousands of images are a large answer: one after the other, so that there is never a second copy of all.
-            for (var i = 0; i < items.Count; i++)
-                items[i] = ResultJson.Readable(secrets.Mask(items[i]));
-        }
-
-        return answer;
-    }
-
-    static int Print(JObject answer)
+    static int Print(Answer answer, SecretMasker secrets)
     {
         lock (Gate)
         {
             // There is one answer, also where a thread crashes behind it.
             if (exitCode is { } code)
                 return code;
-            // The line feed in front parts the JSON from whatever a login shell printed before it.
-            StandardOutput.Write("\n" + Json.CompactAscii(answer) + "\n");
-            return (exitCode = answer["failed"] is JValue { Value: true } ? Failed : Succeeded).Value;
+            exitCode = answer.IsFailure ? Failed : Succeeded;
+            answer.Print(secrets, StandardOutput.Write);
+            return exitCode.Value;
         }
     }
 
     /// <summary>An exception on a thread of its own reaches no catch: the runtime would print its stack and abort, and Ansible say MODULE FAILURE.</summary>
     static void AnswerCrash(Exception crash, SecretMasker secrets) =>
-        ExitAtOnce(Print(Masked(ResultJson.OfFault(Faults.Describe(crash, cancelled: false), withStack: false), secrets)));
+        ExitAtOnce(Print(AnswerTo(crash), secrets));
 
     // A second Ctrl-C is from somebody who does not want to wait for an orderly end.
     static PosixSignalRegistration StopOn(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, received =>

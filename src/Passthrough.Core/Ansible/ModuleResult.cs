@@ -16,6 +16,12 @@ public sealed record ModuleResult
     /// <summary>Module data, merged into the top level of the result.</summary>
     public JObject Data { get; init; } = [];
 
+    /// <summary>
+    /// More of it: lists with an entry for each image, made one by one while the answer is printed, so that thousands of images are no matter of memory.
+    /// Making an entry only describes what is known; it does not fail.
+    /// </summary>
+    public IReadOnlyDictionary<string, IEnumerable<JToken>> Lists { get; init; } = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal);
+
     /// <summary>Set where the run failed although there is data to keep (per-image results); its message replaces <see cref="Message"/>.</summary>
     public ModuleException? Failure { get; init; }
 }

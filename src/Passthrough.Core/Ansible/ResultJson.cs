@@ -22,8 +22,8 @@ static class ResultJson
     /// <exception cref="InvalidOperationException">The module's data uses a reserved name: a defect.</exception>
     public static JObject Of(ModuleResult result, bool diff, bool withStack)
     {
-        if (result.Data.Properties().FirstOrDefault(p => Reserved.Contains(p.Name) || p.Name.StartsWith("_ansible_", StringComparison.Ordinal)) is { } wrong)
-            throw new InvalidOperationException($"{wrong.Name} in a result has a meaning of its own in Ansible");
+        if (result.Data.Properties().Select(p => p.Name).Concat(result.Lists.Keys).FirstOrDefault(name => Reserved.Contains(name) || name.StartsWith("_ansible_", StringComparison.Ordinal)) is { } wrong)
+            throw new InvalidOperationException($"{wrong} in a result has a meaning of its own in Ansible");
         var json = result.Failure is { } failure ? OfFault(failure, withStack) : new JObject { ["msg"] = result.Message };
         json["changed"] = result.Changed;
         // Moved, since a token that has a place is copied to another.

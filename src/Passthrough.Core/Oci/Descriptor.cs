@@ -17,7 +17,7 @@ public sealed record Descriptor(string MediaType, Digest Digest, long Size)
     /// <summary>Places outside the registry that serve the content (foreign layers).</summary>
     public ImmutableArray<string> Urls { get; init; } = [];
 
-    static readonly SortedDictionary<string, string> EmptyAnnotations = new(StringComparer.Ordinal);
+    internal static readonly IReadOnlyDictionary<string, string> EmptyAnnotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
 
     public string? Annotation(string name) => Annotations.GetValueOrDefault(name);
 

@@ -19,7 +19,7 @@ public static class DescriptorJson
             return null;
         }
 
-        return new Descriptor(AsText(json["mediaType"]) is { Length: > 0 } type ? type : defaultMediaType, digest, size)
+        return new Descriptor(AsText(json["mediaType"]) is { Length: > 0 } type ? MediaTypes.Shared(type) : defaultMediaType, digest, size)
         {
             Platform = json["platform"] is JObject platform ? ReadPlatform(platform) : null,
             ArtifactType = AsText(json["artifactType"]) is { Length: > 0 } artifact ? artifact : null,
@@ -50,10 +50,12 @@ public static class DescriptorJson
     }
 
     /// <summary>Those that are texts, in the order of their names.</summary>
-    internal static SortedDictionary<string, string> ReadAnnotations(JObject? json)
+    internal static IReadOnlyDictionary<string, string> ReadAnnotations(JObject? json)
     {
+        if (json is null || json.Count == 0)
+            return Descriptor.EmptyAnnotations;
         var annotations = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var property in json?.Properties() ?? [])
+        foreach (var property in json.Properties())
         {
             if (AsText(property.Value) is { } text)
                 annotations[property.Name] = text;

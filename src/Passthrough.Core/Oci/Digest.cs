@@ -9,37 +9,46 @@ namespace Passthrough.Core.Oci;
 /// </summary>
 public sealed record Digest : IComparable<Digest>
 {
-    readonly string text;
+    const string Sha256Name = "sha256";
+    const string Sha512Name = "sha512";
+    const int Sha512Length = 64;
 
-    Digest(string text) => this.text = text;
+    // Bytes, not text: ten thousand blobs are known by their digests at once.
+    readonly byte[] hash;
 
-    /// <summary>Length of <c>sha256:</c> and <c>sha512:</c>, both seven characters.</summary>
-    const int PrefixLength = 7;
+    Digest(byte[] hash) => this.hash = hash;
 
     /// <summary><c>sha256</c> or <c>sha512</c>.</summary>
-    public string Algorithm => text[..(PrefixLength - 1)];
+    public string Algorithm => hash.Length == Sha512Length ? Sha512Name : Sha256Name;
 
     /// <summary>64 or 128 lower-case hexadecimal characters.</summary>
-    public string Hex => text[PrefixLength..];
+    public string Hex => Convert.ToHexStringLower(hash);
 
-    public override string ToString() => text;
+    public override string ToString() => $"{Algorithm}:{Hex}";
+
+    public bool Equals(Digest? other) => other is not null && hash.AsSpan().SequenceEqual(other.hash);
+
+    // Seeded by the runtime: a manifest may claim whatever digests its author likes.
+    public override int GetHashCode()
+    {
+        var code = default(HashCode);
+        code.AddBytes(hash);
+        return code.ToHashCode();
+    }
 
     /// <summary>The SHA-256 digest of the bytes.</summary>
-    public static Digest Sha256(ReadOnlySpan<byte> content) => FromHash("sha256", SHA256.HashData(content));
+    public static Digest Sha256(ReadOnlySpan<byte> content) => new(SHA256.HashData(content));
 
     /// <summary>The digest of the bytes under the same algorithm as this one: equal to this one exactly when the bytes are what it names.</summary>
     public Digest OfSameAlgorithm(ReadOnlySpan<byte> content) =>
-        Algorithm == "sha512" ? FromHash("sha512", SHA512.HashData(content)) : Sha256(content);
+        hash.Length == Sha512Length ? new Digest(SHA512.HashData(content)) : Sha256(content);
 
     /// <summary>Starts hashing under this digest's algorithm; finish with <see cref="Finish"/>.</summary>
     public IncrementalHash StartHash() =>
-        IncrementalHash.CreateHash(Algorithm == "sha512" ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
+        IncrementalHash.CreateHash(hash.Length == Sha512Length ? HashAlgorithmName.SHA512 : HashAlgorithmName.SHA256);
 
     /// <summary>The digest of what was appended to a hash that <see cref="StartHash"/> or the caller began.</summary>
-    public static Digest Finish(IncrementalHash hash) =>
-        FromHash(hash.AlgorithmName == HashAlgorithmName.SHA512 ? "sha512" : "sha256", hash.GetHashAndReset());
-
-    static Digest FromHash(string algorithm, byte[] hash) => new($"{algorithm}:{Convert.ToHexStringLower(hash)}");
+    public static Digest Finish(IncrementalHash hash) => new(hash.GetHashAndReset());
 
     /// <exception cref="ModuleException">The text is no digest: wrong form, unknown algorithm, wrong length, upper-case hex.</exception>
     public static Digest Parse(string text) =>
@@ -60,20 +69,21 @@ public sealed record Digest : IComparable<Digest>
             return false;
         }
 
-        var expectedLength = text[..colon] switch { "sha256" => 64, "sha512" => 128, _ => 0 };
+        var expectedLength = text[..colon] switch { Sha256Name => 64, Sha512Name => 2 * Sha512Length, _ => 0 };
         reason = expectedLength == 0 ? "unsupported digest algorithm"
             : text.Length - colon - 1 != expectedLength ? "invalid checksum digest length"
             : !IsLowerHex(text.AsSpan(colon + 1)) ? "invalid checksum digest format"
             : null;
         if (reason is not null)
             return false;
-        digest = new Digest(text);
+        digest = new Digest(Convert.FromHexString(text.AsSpan(colon + 1)));
         return true;
     }
 
     static bool IsLowerHex(ReadOnlySpan<char> text) => !text.ContainsAnyExcept("0123456789abcdef");
 
-    public int CompareTo(Digest? other) => string.CompareOrdinal(text, other?.text);
+    // As their texts do: sha256 before sha512.
+    public int CompareTo(Digest? other) => other is null ? 1 : hash.Length == other.hash.Length ? hash.AsSpan().SequenceCompareTo(other.hash) : hash.Length - other.hash.Length;
 
     public static bool operator <(Digest left, Digest right) => left.CompareTo(right) < 0;
 

@@ -12,6 +12,7 @@ public static class MediaTypes
     public const string OciConfig = "application/vnd.oci.image.config.v1+json";
     public const string DockerConfig = "application/vnd.docker.container.image.v1+json";
     public const string OciLayerGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+    public const string DockerLayerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
     public const string OciEmpty = "application/vnd.oci.empty.v1+json";
 
     /// <summary>
@@ -19,6 +20,11 @@ public static class MediaTypes
     /// Quay converts to schema 1 (registries.md 0.4).
     /// </summary>
     public static readonly IReadOnlyList<string> Manifests = [OciIndex, OciManifest, DockerManifestList, DockerManifest];
+
+    static readonly string[] Common = [.. Manifests, OciConfig, DockerConfig, OciLayerGzip, DockerLayerGzip, OciEmpty];
+
+    /// <summary>The same text, in one copy for all that have it where it is a common one.</summary>
+    public static string Shared(string mediaType) => Array.Find(Common, common => common == mediaType) ?? mediaType;
 
     /// <summary>A list of manifests: an OCI index or a Docker manifest list.</summary>
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;

@@ -74,6 +74,9 @@ public static class Json
     /// <summary>One line of pure ASCII, so that no encoding on the way can hurt it.</summary>
     public static string CompactAscii(JToken token) => JsonText.Of(token, isIndented: false, isAscii: true);
 
+    /// <summary>Appends what <see cref="CompactAscii"/> gives.</summary>
+    public static void AppendAscii(StringBuilder text, JToken token) => new JsonText(text, isIndented: false, isAscii: true).Write(token, level: 0);
+
     /// <summary>Two blanks of indentation and a final newline: for files that people read.</summary>
     public static string Indented(JToken token) => JsonText.Of(token, isIndented: true, isAscii: false) + "\n";
 }

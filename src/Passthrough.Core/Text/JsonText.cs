@@ -9,20 +9,20 @@ namespace Passthrough.Core.Text;
 /// Writes JSON values as text (RFC 8259), in the layout of the library that reads them. The library's own writer finds out about its kinds of tokens by
 /// reflection, which would be 0.3 MB of every upload.
 /// </summary>
-sealed class JsonText(bool isIndented, bool isAscii)
+sealed class JsonText(StringBuilder text, bool isIndented, bool isAscii)
 {
     const int BlanksPerLevel = 2;
 
-    readonly StringBuilder text = new();
-
     public static string Of(JToken token, bool isIndented, bool isAscii)
     {
-        var writer = new JsonText(isIndented, isAscii);
-        writer.Write(token, level: 0);
-        return writer.text.ToString();
+        var text = new StringBuilder();
+        new JsonText(text, isIndented, isAscii).Write(token, level: 0);
+        return text.ToString();
     }
 
-    void Write(JToken token, int level)
+    /// <param name="token">What is written.</param>
+    /// <param name="level">Of indentation, of the line that it begins on.</param>
+    public void Write(JToken token, int level)
     {
         switch (token)
         {

@@ -34,7 +34,6 @@ static class InspectedRegistry
         var state = new RegistryState(connection.Endpoint.Authority);
         using var store = await connection.OpenStoreAsync(cancellation);
         var found = await new RegistryVerifier(store, run.Concurrency, deep: false, run.Context.Progress) { WhenWhole = (image, tree) => state.Add(image.Source, tree) }.VerifyAsync(expected, cancellation);
-        var images = found.Select(Describe).ToList();
         List<string> needed = [.. found.Where(image => image.Fault is not null).Select(image => image.Image.Source.ToString()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         var files = new List<FileChange>();
         if (run.GapPath is { } gap)
@@ -44,22 +43,22 @@ static class InspectedRegistry
         foreach (var file in files.Where(file => file.Changed))
             run.Context.Actions.Add($"write {file.Path}");
 
-        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), Present, Missing, Different, Incomplete);
+        var counts = ResultParts.Counts(found.Select(StatusOf), Present, Missing, Different, Incomplete);
         counts["needed"] = needed.Count;
         return new ModuleResult
         {
             Changed = files.Exists(file => file.Changed),
             Message = needed.Count == 0
-                ? $"{connection.Endpoint.Authority} has {Wording.Images(images.Count)} whole, and needs none, {Wording.Duration(run.Elapsed)}"
-                : $"{connection.Endpoint.Authority} has {(int)counts[Present]!} of {Wording.Images(images.Count)} whole, and needs {needed.Count}{(run.GapPath is null ? "" : $": {run.GapPath}")}, {Wording.Duration(run.Elapsed)}",
+                ? $"{connection.Endpoint.Authority} has {Wording.Images(found.Length)} whole, and needs none, {Wording.Duration(run.Elapsed)}"
+                : $"{connection.Endpoint.Authority} has {(int)counts[Present]!} of {Wording.Images(found.Length)} whole, and needs {needed.Count}{(run.GapPath is null ? "" : $": {run.GapPath}")}, {Wording.Duration(run.Elapsed)}",
             Data = new JObject
             {
-                ["images"] = new JArray(images),
                 ["counts"] = counts,
                 ["needed"] = new JArray(needed),
                 ["requests"] = ResultParts.Requests(store.Requests),
                 ["duration_s"] = ResultParts.Seconds(run.Elapsed),
             },
+            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = found.Select(Describe) },
         };
     }
 
@@ -80,9 +79,12 @@ static class InspectedRegistry
             : throw new ModuleException(ErrorCodes.InvalidArgument, $"nothing says which images {registry} is to be asked for", "give images, images_file (what a cluster uses), record_path (what was delivered), or path (an archive)");
     }
 
+    static string StatusOf(VerifiedImage image) =>
+        image.Fault is null ? Present : image.Digest is null ? Missing : image.Image.Digest is { } digest && digest != image.Digest ? Different : Incomplete;
+
     static JObject Describe(VerifiedImage image)
     {
-        var status = image.Fault is null ? Present : image.Digest is null ? Missing : image.Image.Digest is { } digest && digest != image.Digest ? Different : Incomplete;
+        var status = StatusOf(image);
         var json = new JObject
         {
             ["ref"] = image.Image.Source.ToString(),

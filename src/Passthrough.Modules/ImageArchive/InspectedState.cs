@@ -1,5 +1,6 @@
 using System.Globalization;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Registry;
@@ -19,12 +20,11 @@ static class InspectedState
         var chosen = run.Choose(archive);
         run.Context.Progress.Phase = "reading manifests";
         var contents = await ArchiveContents.ReadAsync(archive, chosen, cancellation);
-        foreach (var broken in contents.Images.Where(image => image.Fault is not null))
-            run.Context.Warnings.Add(broken.Fault!.Message);
+        foreach (var fault in contents.Images.Select(image => image.Fault).OfType<ModuleException>())
+            run.Context.Warnings.Add(fault.Message);
 
-        var images = contents.Images.Select(Describe).ToList();
         var shared = contents.Blobs.Where(blob => blob.Images > 1).OrderByDescending(blob => blob.Size * (blob.Images - 1)).ThenBy(blob => blob.Digest).ToList();
-        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "complete", "incomplete", "damaged");
+        var counts = ResultParts.Counts(contents.Images.Select(StatusOf), "complete", "incomplete", "damaged");
         counts["nameless"] = chosen.Count(image => image.Reference is null);
         counts["attachments"] = archive.Attachments.Length;
         counts["dangling"] = archive.Dangling;
@@ -39,24 +39,36 @@ static class InspectedState
         var data = new JObject
         {
             ["archive"] = ResultParts.Archive(archive),
-            ["images"] = new JArray(images),
             ["left_out"] = ResultParts.LeftOut(archive),
             ["shared_blobs"] = new JArray(shared.Take(MostShared).Select(blob => new JObject { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, ["images"] = blob.Images })),
             ["counts"] = counts,
             ["bytes"] = bytes,
         };
-        var needs = run.HasRegistry ? await CompareAsync(run, archive, chosen, images, data, cancellation) : "";
+        var outcomes = new Dictionary<string, CopyOutcome>(StringComparer.Ordinal);
+        var lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = contents.Images.Select(image => Describe(image, outcomes)) };
+        var needs = "";
+        if (run.HasRegistry)
+        {
+            var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(run.Connect()), cancellation);
+            needs = await CompareAsync(run, plan, outcomes, data, cancellation);
+            lists["mirror_map"] = ResultParts.MirrorMap(plan.Items);
+        }
+
         data["duration_s"] = ResultParts.Seconds(run.Elapsed);
-        var whole = (int)counts["complete"]! == images.Count ? "" : string.Create(CultureInfo.InvariantCulture, $", {images.Count - (int)counts["complete"]!} of them not whole");
+        var broken = contents.Images.Count(image => !image.IsWhole);
+        var whole = broken == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {broken} of them not whole");
         return new ModuleResult
         {
             Changed = false,
-            Message = $"{Wording.Images(images.Count)}, {Wording.Bytes(contents.UniqueBytes)} ({Wording.Bytes(contents.LogicalBytes)} if nothing were shared){whole}{needs}",
+            Message = $"{Wording.Images(contents.Images.Length)}, {Wording.Bytes(contents.UniqueBytes)} ({Wording.Bytes(contents.LogicalBytes)} if nothing were shared){whole}{needs}",
             Data = data,
+            Lists = lists,
         };
     }
 
-    static JObject Describe(ImageContent content)
+    static string StatusOf(ImageContent content) => content.Fault is not null ? "damaged" : content.IsWhole ? "complete" : "incomplete";
+
+    static JObject Describe(ImageContent content, Dictionary<string, CopyOutcome> outcomes)
     {
         var json = new JObject
         {
@@ -64,7 +76,7 @@ static class InspectedState
             ["name"] = content.Image.Name,
             ["digest"] = content.Image.Root.Digest.ToString(),
             ["media_type"] = content.Image.Root.MediaType,
-            ["status"] = content.Fault is not null ? "damaged" : content.IsWhole ? "complete" : "incomplete",
+            ["status"] = StatusOf(content),
             ["digest_preserved"] = content.Image.DigestPreserved,
             ["platforms"] = ResultParts.Platforms(content.Platforms),
             ["bytes"] = content.Bytes,
@@ -77,38 +89,37 @@ static class InspectedState
             json["missing_blobs"] = new JArray(content.MissingBlobs.Select(blob => blob.ToString()));
         if (content.Fault is { } fault)
             json["error"] = ResultParts.Error(fault);
+        if (content.Image.Reference is { } name && outcomes.TryGetValue(name.ToString(), out var outcome))
+            Add(json, outcome);
         return json;
     }
 
+    static void Add(JObject json, CopyOutcome outcome)
+    {
+        json["target"] = outcome.Item.Target.ToString();
+        json["in_registry"] = outcome.Status switch
+        {
+            CopyStatus.Present => "present",
+            CopyStatus.Loaded => "missing",
+            CopyStatus.Updated => outcome.Before == outcome.Item.Root.Digest ? "incomplete" : "different",
+            _ => "unknown",
+        };
+        if (outcome.Error is { } error)
+            json["error"] = ResultParts.Error(error);
+    }
+
     // Asks as a load in check mode does. Images that could not be loaded as they are stay without an answer.
-    static async Task<string> CompareAsync(ArchiveRun run, IArchive archive, IEnumerable<ArchivedImage> chosen, List<JObject> images, JObject data, CancellationToken cancellation)
+    static async Task<string> CompareAsync(ArchiveRun run, LoadPlan plan, Dictionary<string, CopyOutcome> outcomes, JObject data, CancellationToken cancellation)
     {
         var connection = run.Connect();
-        var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(connection), cancellation);
         using var store = await connection.OpenStoreAsync(cancellation);
         var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), continueOnError: true, cancellation);
-        var outcomes = report.Outcomes.ToDictionary(outcome => outcome.Item.Source.ToString(), StringComparer.Ordinal);
-        foreach (var image in images)
-        {
-            if ((string?)image["ref"] is not { } name || !outcomes.TryGetValue(name, out var outcome))
-                continue;
-            image["target"] = outcome.Item.Target.ToString();
-            image["in_registry"] = outcome.Status switch
-            {
-                CopyStatus.Present => "present",
-                CopyStatus.Loaded => "missing",
-                CopyStatus.Updated => outcome.Before == outcome.Item.Root.Digest ? "incomplete" : "different",
-                _ => "unknown",
-            };
-            if (outcome.Error is { } error)
-                image["error"] = ResultParts.Error(error);
-        }
-
+        foreach (var outcome in report.Outcomes)
+            outcomes[outcome.Item.Source.ToString()] = outcome;
         var needed = report.Outcomes.Count(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);
         ((JObject)data["counts"]!)["needed"] = needed;
         ((JObject)data["bytes"]!)["needed"] = report.Totals.BytesUploaded;
         data["requests"] = ResultParts.Requests(store.Requests);
-        data["mirror_map"] = ResultParts.MirrorMap(plan.Items);
         return needed == 0 && report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present)
             ? $"; {connection.Endpoint.Authority} has them all"
             : $"; {connection.Endpoint.Authority} needs {Wording.Images(needed)}, {Wording.Bytes(report.Totals.BytesUploaded)}";

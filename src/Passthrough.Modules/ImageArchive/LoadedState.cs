@@ -56,7 +56,6 @@ static class LoadedState
             Data = new JObject
             {
                 ["archive"] = ResultParts.Archive(archive),
-                ["images"] = new JArray(report.Outcomes.Zip(plan.Contents.Images, Describe)),
                 ["left_out"] = ResultParts.LeftOut(archive),
                 ["referrers"] = new JArray(attachments.Attachments.Select(attachment => attachment.Describe(StatusOf(attachment.Outcome!)))),
                 ["signatures"] = new JArray(signatures.Select(signature => new JObject { ["path"] = signature.Path, ["changed"] = signature.Changed })),
@@ -71,8 +70,12 @@ static class LoadedState
                 },
                 ["requests"] = ResultParts.Requests(store.Requests),
                 ["duration_s"] = ResultParts.Seconds(run.Elapsed),
-                ["mirror_map"] = ResultParts.MirrorMap(plan.Items),
                 ["record"] = recorded is null ? null : new JObject { ["path"] = recorded.Path, ["changed"] = recorded.Changed },
+            },
+            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal)
+            {
+                ["images"] = report.Outcomes.Zip(plan.Contents.Images, Describe),
+                ["mirror_map"] = ResultParts.MirrorMap(plan.Items),
             },
         };
     }

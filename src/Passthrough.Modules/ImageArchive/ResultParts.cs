@@ -60,9 +60,9 @@ static class ResultParts
     /// <summary>In seconds, to the millisecond.</summary>
     public static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);
 
-    /// <summary>Where each repository is, in the order of the images.</summary>
-    public static JArray MirrorMap(IEnumerable<CopyItem> images) =>
-        new(images.DistinctBy(image => $"{image.Source.Name} {image.Target.Name}").Select(image => new JObject { ["source"] = image.Source.Name, ["mirror"] = image.Target.Name }));
+    /// <summary>Where each repository is, in the order of the images; made when it is printed.</summary>
+    public static IEnumerable<JToken> MirrorMap(IEnumerable<CopyItem> images) =>
+        images.DistinctBy(image => $"{image.Source.Name} {image.Target.Name}").Select(image => new JObject { ["source"] = image.Source.Name, ["mirror"] = image.Target.Name });
 
     /// <summary>One line an image, for diffs.</summary>
     /// <param name="images">Each as reference and digest.</param>

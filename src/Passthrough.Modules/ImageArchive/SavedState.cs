@@ -11,6 +11,8 @@ namespace Passthrough.Modules.ImageArchive;
 /// <summary><c>state=saved</c>: images from upstream registries into one archive.</summary>
 static class SavedState
 {
+    const string Failed = "failed";
+
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
         var context = run.Context;
@@ -33,12 +35,7 @@ static class SavedState
         if (report.Changed)
             NoteActions(context, report, run.Path);
         var before = report.Before.Where(image => image.Reference is not null).DistinctBy(image => image.Reference!.ToString()).ToDictionary(image => image.Reference!.ToString(), image => image.Root.Digest, StringComparer.Ordinal);
-        var images = new List<JObject>();
-        foreach (var image in report.Plan.Images)
-            images.Add(await DescribeAsync(image, before, run.Path, context.CheckMode, cancellation));
-        images.AddRange(report.Failed.Select(failure => new JObject { ["ref"] = failure.Request.Image.ToString(), ["status"] = "failed", ["error"] = ResultParts.Error(failure.Error) }));
-
-        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "saved", "updated", "present", "failed");
+        var counts = ResultParts.Counts(report.Plan.Images.Select(image => StatusOf(image, before)).Concat(report.Failed.Select(_ => Failed)), "saved", "updated", "present", Failed);
         counts["removed"] = before.Keys.Except(report.Plan.Images.Select(image => image.Name.ToString()), StringComparer.Ordinal).Count();
         return new ModuleResult
         {
@@ -49,7 +46,6 @@ static class SavedState
             Data = new JObject
             {
                 ["archive"] = ResultParts.Archive(run.Path, "oci-archive", report.Plan.Size, report.Plan.Id, new JArray(report.Parts.Select(part => ResultParts.Part(part.Name, part.Size, part.Sha256)))),
-                ["images"] = new JArray(images),
                 ["signatures"] = new JArray(report.Plan.Signatures.Select(release => new JObject { ["release"] = release.Release.ToString(), ["count"] = release.Signatures.Length })),
                 ["counts"] = counts,
                 ["bytes"] = new JObject
@@ -63,6 +59,10 @@ static class SavedState
                 },
                 ["requests"] = ResultParts.Requests(upstreams.Requests),
                 ["duration_s"] = ResultParts.Seconds(run.Elapsed),
+            },
+            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal)
+            {
+                ["images"] = report.Plan.Images.Select(image => Describe(image, before)).Concat(report.Failed.Select(Describe)),
             },
         };
     }
@@ -81,16 +81,20 @@ static class SavedState
             : $"{what}: {Wording.Bytes(report.BytesFetched)} fetched, {Wording.Bytes(report.BytesReused)} reused, {Wording.Pace(report.BytesFetched, run.Elapsed)}";
     }
 
-    static async Task<JObject> DescribeAsync(SelectedImage image, Dictionary<string, Digest> before, string path, bool checkMode, CancellationToken cancellation)
+    static string StatusOf(SelectedImage image, Dictionary<string, Digest> before) =>
+        !before.TryGetValue(image.Name.ToString(), out var old) ? "saved" : old == image.Tree.Root.Digest ? "present" : "updated";
+
+    static JObject Describe(FailedRequest failure) => new() { ["ref"] = failure.Request.Image.ToString(), ["status"] = Failed, ["error"] = ResultParts.Error(failure.Error) };
+
+    static JObject Describe(SelectedImage image, Dictionary<string, Digest> before)
     {
         var digest = image.Tree.Root.Digest;
-        var known = before.TryGetValue(image.Name.ToString(), out var old);
         var json = new JObject
         {
             ["ref"] = image.Name.ToString(),
             ["digest"] = digest.ToString(),
             ["media_type"] = image.Tree.Root.MediaType,
-            ["status"] = !known ? "saved" : old == digest ? "present" : "updated",
+            ["status"] = StatusOf(image, before),
             ["platforms"] = ResultParts.Platforms(image.Tree.IndexPlatforms),
             ["bytes"] = BytesOf(image.Tree),
         };

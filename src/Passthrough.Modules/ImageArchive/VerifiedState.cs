@@ -39,14 +39,14 @@ static class VerifiedState
         var data = new JObject { ["verified"] = new JArray((archive ? [OfArchive] : Array.Empty<string>()).Concat(registry ? [OfRegistry] : [])) };
         if (opened is not null)
             data["archive"] = ResultParts.Archive(opened);
-        var images = new Dictionary<string, JObject>(StringComparer.Ordinal);
+        var images = new OrderedDictionary<string, ProvedImage>(StringComparer.Ordinal);
         var said = new List<string>();
         ModuleException? fault = null;
         if (archive)
         {
             var proof = await new ArchiveVerifier(opened!, run.Concurrency, run.Context.Progress).VerifyAsync(chosen, cancellation);
             foreach (var image in proof.Images)
-                Tell(images, image);
+                Of(images, ProvedImage.NameOf(image)).Add(image);
             fault = proof.Fault;
             data["damaged_blobs"] = new JArray(proof.Damaged.Select(damage => damage.Blob));
             data["bytes"] = new JObject { ["hashed"] = proof.BytesHashed };
@@ -59,21 +59,20 @@ static class VerifiedState
             var deep = run.Context.Arguments.Flag("deep");
             var found = await new RegistryVerifier(store, run.Concurrency, deep, run.Context.Progress).VerifyAsync(expected, cancellation);
             foreach (var image in found)
-                Tell(images, image);
+                Of(images, image.Image.Source.ToString()).Add(image);
             fault ??= found.Select(image => image.Fault).OfType<ModuleException>().FirstOrDefault();
             data["requests"] = ResultParts.Requests(store.Requests);
             said.Add(string.Create(CultureInfo.InvariantCulture, $"{connection.Endpoint.Authority} has {Wording.Images(found.Length)} whole{(deep ? ", every byte read" : "")}"));
         }
 
-        var ordered = images.Values.ToList();
-        data["images"] = new JArray(ordered);
-        data["counts"] = ResultParts.Counts(ordered.Select(image => (string)image["status"]!), "verified", "failed");
+        data["counts"] = ResultParts.Counts(images.Values.Select(image => image.Status), ProvedImage.Verified, ProvedImage.Failed);
         data["duration_s"] = ResultParts.Seconds(run.Elapsed);
         return new ModuleResult
         {
             Changed = false,
             Message = $"{string.Join("; ", said)}, {Wording.Duration(run.Elapsed)}",
             Data = data,
+            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = images.Values.Select(image => image.Describe()) },
             Failure = fault is null ? null : new ModuleException(ErrorCodes.NotProved, fault.Message, fault.Hint, fault) { HttpStatus = fault.HttpStatus, Image = fault.Image, Blob = fault.Blob },
         };
     }
@@ -100,37 +99,10 @@ static class VerifiedState
             : throw new ModuleException(ErrorCodes.NotProved, $"nothing says what {connection.Endpoint.Authority} should have, so nothing was proved", "give path (an archive), record_path (what was delivered), images or images_file");
     }
 
-    static void Tell(Dictionary<string, JObject> images, VerifiedArchiveImage image)
+    static ProvedImage Of(OrderedDictionary<string, ProvedImage> images, string name)
     {
-        var archived = image.Content.Image;
-        var json = Entry(images, archived.Reference?.ToString() ?? archived.Root.Digest.ToString(), image.Fault);
-        json["ref"] = archived.Reference?.ToString();
-        json["digest"] = archived.Root.Digest.ToString();
-        json["platforms"] = ResultParts.Platforms(image.Content.Platforms);
-        json["bytes"] = image.Content.Bytes;
-    }
-
-    static void Tell(Dictionary<string, JObject> images, VerifiedImage image)
-    {
-        var json = Entry(images, image.Image.Source.ToString(), image.Fault);
-        json["target"] = image.Image.Target.ToString();
-        json["digest"] ??= (image.Image.Digest ?? image.Digest)?.ToString();
-        json["digest_in_registry"] = image.Digest?.ToString();
-        json["platforms"] ??= ResultParts.Platforms(image.Platforms);
-        json["bytes"] ??= image.Bytes;
-    }
-
-    // An image that is whole in the archive and not in the registry, or the reverse, has failed.
-    static JObject Entry(Dictionary<string, JObject> images, string name, ModuleException? fault)
-    {
-        if (!images.TryGetValue(name, out var json))
-            images[name] = json = new JObject { ["ref"] = name, ["status"] = "verified" };
-        if (fault is not null && json["error"] is null)
-        {
-            json["status"] = "failed";
-            json["error"] = ResultParts.Error(fault);
-        }
-
-        return json;
+        if (!images.TryGetValue(name, out var image))
+            images[name] = image = new ProvedImage(name);
+        return image;
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Newtonsoft.Json.Linq;
@@ -16,9 +17,6 @@ namespace Passthrough.Core.Archive.Saving;
 /// </summary>
 public sealed class ArchivePlan
 {
-    const int FileMode = 0b110_100_100;
-    const int DirectoryMode = 0b111_101_101;
-
     readonly HashSet<Digest> small;
 
     ArchivePlan(ImmutableArray<SelectedImage> images, ImmutableArray<PlannedMember> members, HashSet<Digest> small, ImmutableArray<Descriptor> external, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, string id)
@@ -33,7 +31,7 @@ public sealed class ArchivePlan
         Id = id;
         // Two blocks of zeros end a tar.
         Size = members[^1].End + (2 * TarHeader.BlockSize);
-        Fingerprint = Digest.Sha256(Encoding.UTF8.GetBytes(string.Join('\n', members.Select(member => $"{member.Name} {member.Offset} {member.Size}")))).ToString();
+        Fingerprint = FingerprintOf(members);
     }
 
     /// <summary>Sorted by name.</summary>
@@ -116,9 +114,9 @@ public sealed class ArchivePlan
         foreach (var digest in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest).Where(smallBlobs.Contains)).Order())
         {
             if (manifests.TryGetValue(digest, out var manifest))
-                layout.AddFile(BlobName(digest), manifest.Raw.Bytes);
+                layout.AddManifest(manifest.Raw);
             else
-                layout.AddBlob(BlobName(digest), blobs[digest]);
+                layout.AddBlob(blobs[digest]);
         }
 
         IEnumerable<UsedBlob> layers = travelling.Where(blob => !smallBlobs.Contains(blob.Blob.Digest));
@@ -131,11 +129,17 @@ public sealed class ArchivePlan
         }
 
         foreach (var layer in layers)
-            layout.AddBlob(BlobName(layer.Blob.Digest), layer);
+            layout.AddBlob(layer);
         return new ArchivePlan(sorted, layout.Finish(), smallBlobs, external, left.ToImmutable(), bases, signatures, id);
     }
 
-    static string BlobName(Digest digest) => $"blobs/{digest.Algorithm}/{digest.Hex}";
+    static string FingerprintOf(ImmutableArray<PlannedMember> members)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var member in members)
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{member.Name} {member.Offset} {member.Size}\n")));
+        return Digest.Finish(hash).ToString();
+    }
 
     static Dictionary<Digest, UsedBlob> UniqueBlobs(ImmutableArray<SelectedImage> images)
     {
@@ -193,61 +197,20 @@ public sealed class ArchivePlan
         readonly ImmutableArray<PlannedMember>.Builder members = ImmutableArray.CreateBuilder<PlannedMember>();
         long end;
 
-        public void AddDirectory(string name) => Add(name, TarHeader.Directory, DirectoryMode, 0, ReadOnlyMemory<byte>.Empty, null, []);
+        public void AddDirectory(string name) => Add(new PlannedMember(name, null, end, 0) { IsDirectory = true, Content = ReadOnlyMemory<byte>.Empty });
 
-        public void AddFile(string name, ReadOnlyMemory<byte> content) => Add(name, TarHeader.RegularFile, FileMode, content.Length, content, null, []);
+        public void AddFile(string name, ReadOnlyMemory<byte> content) => Add(new PlannedMember(name, null, end, content.Length) { Content = content });
 
-        public void AddBlob(string name, UsedBlob blob) =>
-            Add(name, TarHeader.RegularFile, FileMode, blob.Blob.Size, null, blob.Blob, blob.Origins);
+        public void AddManifest(RawManifest manifest) => Add(new PlannedMember(null, manifest.Digest, end, manifest.Bytes.Length) { Content = manifest.Bytes });
+
+        public void AddBlob(UsedBlob blob) => Add(new PlannedMember(null, blob.Blob.Digest, end, blob.Blob.Size) { Blob = blob.Blob, Origins = blob.Origins });
 
         public ImmutableArray<PlannedMember> Finish() => members.ToImmutable();
 
-        void Add(string name, byte type, int mode, long size, ReadOnlyMemory<byte>? content, Descriptor? blob, ImmutableArray<Reference> origins)
+        void Add(PlannedMember member)
         {
-            var header = Header(name, type, mode, size);
-            members.Add(new PlannedMember(name, header, end, size) { Content = content, Blob = blob, Origins = origins });
-            end = members[^1].End;
-        }
-
-        // A name that does not fit (sha512) is written as GNU tar does: a member of its own before it. skopeo, containerd and oras read that.
-        static byte[] Header(string name, byte type, int mode, long size)
-        {
-            if (!TarHeader.NeedsLongName(name))
-            {
-                var block = new byte[TarHeader.BlockSize];
-                TarHeader.Write(block, name, type, mode, size);
-                return block;
-            }
-
-            var longName = Encoding.UTF8.GetBytes(name + "\0");
-            var blocks = new byte[(2 * TarHeader.BlockSize) + TarIndex.Padded(longName.Length)];
-            TarHeader.Write(blocks, "././@LongLink", TarHeader.GnuLongName, 0, longName.Length);
-            longName.CopyTo(blocks, TarHeader.BlockSize);
-            TarHeader.Write(blocks.AsSpan(blocks.Length - TarHeader.BlockSize), name, type, mode, size);
-            return blocks;
+            members.Add(member);
+            end = member.End;
         }
     }
-}
-
-/// <summary>One member of a planned archive.</summary>
-/// <param name="Name">In the tar.</param>
-/// <param name="Header">The bytes before the content.</param>
-/// <param name="HeaderOffset">Where they begin.</param>
-/// <param name="Size">Of the content, without padding.</param>
-public sealed record PlannedMember(string Name, ReadOnlyMemory<byte> Header, long HeaderOffset, long Size)
-{
-    /// <summary>What is known already; null for a blob.</summary>
-    public ReadOnlyMemory<byte>? Content { get; init; }
-
-    /// <summary>What must be fetched; null where the content is known.</summary>
-    public Descriptor? Blob { get; init; }
-
-    /// <summary>Where the blob can be had.</summary>
-    public ImmutableArray<Reference> Origins { get; init; } = [];
-
-    /// <summary>Where the content begins.</summary>
-    public long Offset => HeaderOffset + Header.Length;
-
-    /// <summary>Where the next member begins.</summary>
-    public long End => Offset + TarIndex.Padded(Size);
 }

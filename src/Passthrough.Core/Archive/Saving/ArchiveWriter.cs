@@ -174,7 +174,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
     {
         foreach (var member in plan.Members)
         {
-            output.Write(member.Header.Span, member.HeaderOffset);
+            output.Write(member.Header(), member.HeaderOffset);
             if (member.Content is { } content)
                 output.Write(content.Span, member.Offset);
         }
@@ -401,7 +401,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
                 }
             }
 
-            run.Output.Write(member.Header.Span, member.HeaderOffset);
+            run.Output.Write(member.Header(), member.HeaderOffset);
             if (member.Content is { } content)
                 run.Output.Write(content.Span, member.Offset);
             run.Output.Write(new byte[member.End - member.Offset - member.Size], member.Offset + member.Size);
