@@ -23,12 +23,7 @@ public static class Json
         {
             DuplicatePropertyNameHandling = duplicatesAreErrors ? DuplicatePropertyNameHandling.Error : DuplicatePropertyNameHandling.Replace,
         });
-        while (reader.Read())
-        {
-            if (reader.TokenType != JsonToken.Comment)
-                throw new JsonReaderException("additional text after the JSON value");
-        }
-
+        RequireEnd(reader);
         return token;
     }
 
@@ -43,6 +38,55 @@ public static class Json
         {
             throw new JsonReaderException("not UTF-8: " + e.Message, e);
         }
+    }
+
+    /// <summary>Of an object those members alone; the others are only read over, so that a large document takes no more memory than what is sought in it.</summary>
+    /// <returns>Null where the text is another value than an object.</returns>
+    /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
+    public static JObject? ParseMembers(byte[] utf8, params string[] names)
+    {
+        try
+        {
+            using var reader = new JsonTextReader(new StreamReader(new MemoryStream(utf8), Utf8)) { DateParseHandling = DateParseHandling.None, MaxDepth = MaxDepth };
+            if (NextToken(reader) != JsonToken.StartObject)
+                return null;
+            var found = new JObject();
+            while (NextToken(reader) == JsonToken.PropertyName)
+            {
+                var name = (string)reader.Value!;
+                NextToken(reader);
+                if (Array.IndexOf(names, name) >= 0)
+                    found[name] = JToken.Load(reader);
+                else
+                    reader.Skip();
+            }
+
+            if (reader.TokenType != JsonToken.EndObject)
+                throw new JsonReaderException("the object does not end");
+            RequireEnd(reader);
+            return found;
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new JsonReaderException("not UTF-8: " + e.Message, e);
+        }
+    }
+
+    static JsonToken NextToken(JsonTextReader reader)
+    {
+        while (reader.Read())
+        {
+            if (reader.TokenType != JsonToken.Comment)
+                return reader.TokenType;
+        }
+
+        return JsonToken.None;
+    }
+
+    static void RequireEnd(JsonTextReader reader)
+    {
+        if (NextToken(reader) != JsonToken.None)
+            throw new JsonReaderException("additional text after the JSON value");
     }
 
     /// <summary>Parses one object; null where the text is something else or no JSON at all.</summary>
@@ -74,8 +118,20 @@ public static class Json
     /// <summary>One line of pure ASCII, so that no encoding on the way can hurt it.</summary>
     public static string CompactAscii(JToken token) => JsonText.Of(token, isIndented: false, isAscii: true);
 
-    /// <summary>Appends what <see cref="CompactAscii"/> gives.</summary>
-    public static void AppendAscii(StringBuilder text, JToken token) => new JsonText(text, isIndented: false, isAscii: true).Write(token, level: 0);
+    /// <summary>An object on one line of pure ASCII, in pieces: for what is too long to be held at once.</summary>
+    /// <param name="members">Each a value, or the entries of a list, made one by one.</param>
+    /// <param name="write">Is given one piece after the other.</param>
+    public static void WriteAscii(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members, Action<string> write) => new JsonText(isIndented: false, isAscii: true, write).Write(members);
+
+    /// <summary>The bytes that <see cref="Indented(JToken)"/> has, of an object that is never held as a whole.</summary>
+    /// <param name="members">Each a value, or the entries of a list, made one by one.</param>
+    public static byte[] IndentedBytes(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members)
+    {
+        using var bytes = new MemoryStream();
+        new JsonText(isIndented: true, isAscii: false, piece => bytes.Write(Utf8.GetBytes(piece))).Write(members);
+        bytes.WriteByte((byte)'\n');
+        return bytes.ToArray();
+    }
 
     /// <summary>Two blanks of indentation and a final newline: for files that people read.</summary>
     public static string Indented(JToken token) => JsonText.Of(token, isIndented: true, isAscii: false) + "\n";

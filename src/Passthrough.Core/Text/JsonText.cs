@@ -9,20 +9,43 @@ namespace Passthrough.Core.Text;
 /// Writes JSON values as text (RFC 8259), in the layout of the library that reads them. The library's own writer finds out about its kinds of tokens by
 /// reflection, which would be 0.3 MB of every upload.
 /// </summary>
-sealed class JsonText(StringBuilder text, bool isIndented, bool isAscii)
+/// <param name="isIndented">Whether it is for people.</param>
+/// <param name="isAscii">Whether everything else is escaped.</param>
+/// <param name="drain">Is given piece after piece of what is too long to be kept; null to keep it all.</param>
+sealed class JsonText(bool isIndented, bool isAscii, Action<string>? drain = null)
 {
     const int BlanksPerLevel = 2;
+    const int PieceLength = 32 * 1024;
+
+    readonly StringBuilder text = new();
 
     public static string Of(JToken token, bool isIndented, bool isAscii)
     {
-        var text = new StringBuilder();
-        new JsonText(text, isIndented, isAscii).Write(token, level: 0);
-        return text.ToString();
+        var writer = new JsonText(isIndented, isAscii);
+        writer.Write(token, level: 0);
+        return writer.text.ToString();
     }
 
-    /// <param name="token">What is written.</param>
-    /// <param name="level">Of indentation, of the line that it begins on.</param>
-    public void Write(JToken token, int level)
+    /// <summary>An object that is read as it is written: its members are values, or the entries of lists.</summary>
+    public void Write(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members)
+    {
+        text.Append('{');
+        var isFirst = true;
+        foreach (var member in members)
+        {
+            StartItem(ref isFirst, level: 1);
+            WriteName(member.Key);
+            if (member.Value is JToken value)
+                Write(value, level: 1);
+            else
+                WriteAll('[', member.Value, ']', level: 1);
+        }
+
+        EndItems(isFirst, '}', level: 0);
+        drain!(text.ToString());
+    }
+
+    void Write(JToken token, int level)
     {
         switch (token)
         {
@@ -33,8 +56,7 @@ sealed class JsonText(StringBuilder text, bool isIndented, bool isAscii)
                 WriteAll('[', items, ']', level);
                 break;
             case JProperty property:
-                WriteString(property.Name);
-                text.Append(isIndented ? ": " : ":");
+                WriteName(property.Name);
                 Write(property.Value, level);
                 break;
             default:
@@ -49,16 +71,36 @@ sealed class JsonText(StringBuilder text, bool isIndented, bool isAscii)
         var isFirst = true;
         foreach (var item in items)
         {
-            if (!isFirst)
-                text.Append(',');
-            isFirst = false;
-            StartLine(level + 1);
+            StartItem(ref isFirst, level + 1);
             Write(item, level + 1);
+            if (drain is null || text.Length < PieceLength)
+                continue;
+            drain(text.ToString());
+            text.Clear();
         }
 
+        EndItems(isFirst, closing, level);
+    }
+
+    void StartItem(ref bool isFirst, int level)
+    {
         if (!isFirst)
+            text.Append(',');
+        isFirst = false;
+        StartLine(level);
+    }
+
+    void EndItems(bool isEmpty, char closing, int level)
+    {
+        if (!isEmpty)
             StartLine(level);
         text.Append(closing);
+    }
+
+    void WriteName(string name)
+    {
+        WriteString(name);
+        text.Append(isIndented ? ": " : ":");
     }
 
     void StartLine(int level)

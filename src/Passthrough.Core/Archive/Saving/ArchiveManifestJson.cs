@@ -18,8 +18,8 @@ public static class ArchiveManifestJson
     /// <summary>Raised when a reader of the old form would misunderstand the new one.</summary>
     internal const int FormatVersion = 1;
 
-    internal static JObject Write(ArchivePlan plan) =>
-        Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => new UsedBlob(member.Blob!, member.Origins))], plan.ExternalBlobs, plan.LeftToBases, plan.Bases, plan.Signatures);
+    internal static IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> Write(ArchivePlan plan) =>
+        Write(plan.Id, plan.Images, [.. plan.Blobs.Select(member => new UsedBlob(member.Blob!, member.Origins))], plan.ExternalBlobs, plan.LeftToBases, plan.Bases, plan.Signatures, plan.Blobs.ToDictionary(member => member.Blob!.Digest, member => member.Offset));
 
     /// <param name="id">Of the archive.</param>
     /// <param name="images">What is in it.</param>
@@ -28,17 +28,16 @@ public static class ArchiveManifestJson
     /// <param name="left">Those that earlier archives have.</param>
     /// <param name="bases">The earlier archives.</param>
     /// <param name="signatures">Of releases.</param>
-    internal static JObject Write(string id, ImmutableArray<SelectedImage> images, IReadOnlyList<UsedBlob> blobs, ImmutableArray<Descriptor> foreign, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures)
+    /// <param name="offsets">Where each blob that travels is; null where that is not known yet.</param>
+    /// <returns>The members of the document, their entries made when they are written.</returns>
+    internal static IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> Write(string id, ImmutableArray<SelectedImage> images, IReadOnlyList<UsedBlob> blobs, ImmutableArray<Descriptor> foreign, ImmutableArray<LeftBlob> left, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, IReadOnlyDictionary<Digest, long>? offsets = null)
     {
-        var json = new JObject
-        {
-            ["format"] = FormatVersion,
-            ["id"] = id,
-            ["images"] = new JArray(images.Select(Write)),
-            ["blobs"] = new JArray(blobs.OrderBy(blob => blob.Blob.Digest).Select(blob => Write(blob.Blob, "in", blob.Origins.Take(BaseArchives.MostRepositories).Select(origin => origin.Name)))),
-        };
+        yield return new("format", new JValue((long)FormatVersion));
+        yield return new("id", new JValue(id));
+        yield return new("images", images.Select(Write));
+        yield return new("blobs", blobs.OrderBy(blob => blob.Blob.Digest).Select(blob => Write(blob, offsets)));
         if (bases.All.Count > 0)
-            json["bases"] = new JArray(bases.All.Select(archive => new JObject { ["id"] = archive.Id, [archive.IsRegistry ? "registry" : "name"] = archive.Name }));
+            yield return new("bases", bases.All.Select(archive => new JObject { ["id"] = archive.Id, [archive.IsRegistry ? "registry" : "name"] = archive.Name }));
         var external = new JArray(foreign.Select(blob => Write(blob, "urls", blob.Urls)));
         foreach (var blob in left.OrderBy(blob => blob.Blob.Digest))
         {
@@ -48,10 +47,17 @@ public static class ArchiveManifestJson
         }
 
         if (external.Count > 0)
-            json["external_blobs"] = external;
+            yield return new("external_blobs", external);
         if (!signatures.IsEmpty)
-            json["release_signatures"] = new JArray(signatures.Select(release => release.ToJson()));
-        json["totals"] = new JObject { ["images"] = images.Length, ["blobs"] = blobs.Count, ["bytes"] = blobs.Sum(blob => blob.Blob.Size) };
+            yield return new("release_signatures", signatures.Select(release => release.ToJson()));
+        yield return new("totals", new JObject { ["images"] = images.Length, ["blobs"] = blobs.Count, ["bytes"] = blobs.Sum(blob => blob.Blob.Size) });
+    }
+
+    static JObject Write(UsedBlob blob, IReadOnlyDictionary<Digest, long>? offsets)
+    {
+        var json = Write(blob.Blob, "in", blob.Origins.Take(BaseArchives.MostRepositories).Select(origin => origin.Name));
+        if (offsets is not null)
+            json["offset"] = offsets[blob.Blob.Digest];
         return json;
     }
 
@@ -84,27 +90,27 @@ public static class ArchiveManifestJson
         new() { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, [member] = new JArray(texts) };
 
     /// <summary>What a differential leaves to earlier archives; null for an archive that has everything.</summary>
-    internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive));
+    internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive, "bases", "external_blobs"));
 
     /// <summary>Signatures of releases; none in an archive of other tools.</summary>
-    internal static ImmutableArray<ReleaseSignatures> ReadSignatures(OciLayoutArchive archive) => ReleaseSignatures.Read(ReadFile(archive)?["release_signatures"]);
+    internal static ImmutableArray<ReleaseSignatures> ReadSignatures(OciLayoutArchive archive) => ReleaseSignatures.Read(ReadFile(archive, "release_signatures")?["release_signatures"]);
 
     static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 
     /// <summary>What an archive of this program recorded about its images; empty for every other archive.</summary>
     public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive) =>
-        ReadFile(archive)?["images"] is JArray images ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()] : [];
+        ReadFile(archive, "images")?["images"] is JArray images ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()] : [];
 
     /// <summary>The id that an archive of this program was made with; null for every other archive.</summary>
-    public static string? ReadId(OciLayoutArchive archive) => ReadFile(archive)?["id"] is JValue { Value: string id } ? id : null;
+    public static string? ReadId(OciLayoutArchive archive) => ReadFile(archive, "id")?["id"] is JValue { Value: string id } ? id : null;
 
-    static JObject? ReadFile(OciLayoutArchive archive)
+    static JObject? ReadFile(OciLayoutArchive archive, params string[] members)
     {
         if (archive.ReadFile(FileName) is not { } content)
             return null;
         try
         {
-            return Json.Parse(content) is JObject json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
+            return Json.ParseMembers(content, ["format", .. members]) is { } json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {

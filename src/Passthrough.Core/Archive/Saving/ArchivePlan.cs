@@ -106,7 +106,7 @@ public sealed class ArchivePlan
         var index = WriteIndex(sorted);
         var id = IdOf(index);
         layout.AddFile("index.json", index);
-        layout.AddFile(ArchiveManifestJson.FileName, Encoding.UTF8.GetBytes(Json.Indented(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases, signatures))));
+        layout.AddFile(ArchiveManifestJson.FileName, Json.IndentedBytes(ArchiveManifestJson.Write(id, sorted, travelling, external, left.ToImmutable(), bases, signatures)));
         layout.AddDirectory("blobs/");
         foreach (var algorithm in manifests.Keys.Concat(travelling.Select(blob => blob.Blob.Digest)).Select(digest => digest.Algorithm).Distinct().Order(StringComparer.Ordinal))
             layout.AddDirectory($"blobs/{algorithm}/");
@@ -162,24 +162,23 @@ public sealed class ArchivePlan
 
     static byte[] WriteIndex(ImmutableArray<SelectedImage> images)
     {
-        var manifests = images.Select(image => DescriptorJson.Write(image.Tree.Root with
+        var named = images.Select(image => image.Tree.Root with
         {
             Annotations = new SortedDictionary<string, string>(StringComparer.Ordinal)
             {
                 [Annotations.ContainerdImageName] = image.Name.ToString(),
                 [Annotations.RefName] = image.Name.ToString(),
             },
-        })).ToList();
+        });
         var attachments = new SortedDictionary<string, Descriptor>(StringComparer.Ordinal);
         foreach (var attachment in images.SelectMany(image => image.Attachments))
             attachments.TryAdd($"{attachment.Subject} {attachment.Tag} {attachment.Tree.Root.Digest}", attachment.Descriptor);
-        manifests.AddRange(attachments.Values.Select(DescriptorJson.Write));
-        return Encoding.UTF8.GetBytes(Json.Indented(new JObject
-        {
-            ["schemaVersion"] = 2,
-            ["mediaType"] = MediaTypes.OciIndex,
-            ["manifests"] = new JArray(manifests),
-        }));
+        return Json.IndentedBytes(
+        [
+            new("schemaVersion", new JValue(2L)),
+            new("mediaType", new JValue(MediaTypes.OciIndex)),
+            new("manifests", named.Concat(attachments.Values).Select(DescriptorJson.Write)),
+        ]);
     }
 
     // UUID version 8 (RFC 9562): the first bits of the SHA-256 over the index, which names everything else by digest.

@@ -174,20 +174,19 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
 
     void WriteSidecars(string path, ArchivePlan plan, ImmutableArray<SavedPart> parts)
     {
-        var json = ArchiveManifestJson.Write(plan);
-        json["created"] = time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
-        json["tool"] = $"image_archive {typeof(ArchiveSaver).Assembly.GetName().Version?.ToString(3)}";
-        json["layout_size"] = plan.Size;
-        json["parts"] = new JArray(parts.Select(part => new JObject { ["name"] = part.Name, ["size"] = part.Size, ["sha256"] = part.Sha256 }));
-        var offsets = plan.Blobs.ToDictionary(member => member.Blob!.Digest.ToString(), member => member.Offset, StringComparer.Ordinal);
-        foreach (var blob in (JArray)json["blobs"]!)
-            blob["offset"] = offsets[(string)blob["digest"]!];
-        Write(ManifestPath(path), Json.Indented(json));
-        Write(ChecksumPath(path), string.Concat(parts.Select(part => $"{part.Sha256}  {part.Name}\n")));
+        Write(ManifestPath(path), Json.IndentedBytes(
+        [
+            .. ArchiveManifestJson.Write(plan),
+            new("created", new JValue(time.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))),
+            new("tool", new JValue($"image_archive {typeof(ArchiveSaver).Assembly.GetName().Version?.ToString(3)}")),
+            new("layout_size", new JValue(plan.Size)),
+            new("parts", parts.Select(part => new JObject { ["name"] = part.Name, ["size"] = part.Size, ["sha256"] = part.Sha256 })),
+        ]));
+        Write(ChecksumPath(path), Encoding.UTF8.GetBytes(string.Concat(parts.Select(part => $"{part.Sha256}  {part.Name}\n"))));
     }
 
-    static void Write(string path, string text) =>
-        AtomicFile.Write(path, Encoding.UTF8.GetBytes(text), new FileSettings(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead), checkMode: false);
+    static void Write(string path, byte[] content) =>
+        AtomicFile.Write(path, content, new FileSettings(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead), checkMode: false);
 
     // Null where it is not about these files.
     static List<string>? ReadChecksums(string path, List<ArchivePart> parts)
