@@ -45,26 +45,55 @@ public static class Json
     /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
     public static JObject? ParseMembers(byte[] utf8, params string[] names)
     {
+        var found = new JObject();
+        return !Walk(utf8, (name, reader) => Array.IndexOf(names, name) >= 0 && (found[name] = JToken.Load(reader)) is not null) ? null : found;
+    }
+
+    /// <summary>Reads the entries of one list of an object, each by itself, for there may be tens of thousands.</summary>
+    /// <param name="utf8">The object.</param>
+    /// <param name="list">The member that has the list.</param>
+    /// <param name="read">Is given each entry.</param>
+    /// <returns>Whether there is such a list.</returns>
+    /// <exception cref="JsonException">Not one JSON value, not UTF-8, or the list stands there twice.</exception>
+    public static bool ReadList(byte[] utf8, string list, Action<JToken> read)
+    {
+        var isThere = false;
+        Walk(utf8, (name, reader) =>
+        {
+            if (name != list || reader.TokenType != JsonToken.StartArray)
+                return false;
+            if (isThere)
+                throw new JsonReaderException($"{list} stands there twice");
+            isThere = true;
+            while (NextToken(reader) != JsonToken.EndArray)
+                read(JToken.Load(reader));
+            return true;
+        });
+        return isThere;
+    }
+
+    /// <param name="utf8">An object.</param>
+    /// <param name="take">Is given the name of each member and the reader at its value; true where it has read the value.</param>
+    /// <returns>False where it is none.</returns>
+    static bool Walk(byte[] utf8, Func<string, JsonTextReader, bool> take)
+    {
         try
         {
             using var reader = new JsonTextReader(new StreamReader(new MemoryStream(utf8), Utf8)) { DateParseHandling = DateParseHandling.None, MaxDepth = MaxDepth };
             if (NextToken(reader) != JsonToken.StartObject)
-                return null;
-            var found = new JObject();
+                return false;
             while (NextToken(reader) == JsonToken.PropertyName)
             {
                 var name = (string)reader.Value!;
                 NextToken(reader);
-                if (Array.IndexOf(names, name) >= 0)
-                    found[name] = JToken.Load(reader);
-                else
+                if (!take(name, reader))
                     reader.Skip();
             }
 
             if (reader.TokenType != JsonToken.EndObject)
                 throw new JsonReaderException("the object does not end");
             RequireEnd(reader);
-            return found;
+            return true;
         }
         catch (DecoderFallbackException e)
         {
@@ -127,10 +156,18 @@ public static class Json
     /// <param name="members">Each a value, or the entries of a list, made one by one.</param>
     public static byte[] IndentedBytes(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members)
     {
-        using var bytes = new MemoryStream();
-        new JsonText(isIndented: true, isAscii: false, piece => bytes.Write(Utf8.GetBytes(piece))).Write(members);
-        bytes.WriteByte((byte)'\n');
-        return bytes.ToArray();
+        var pieces = new List<byte[]>();
+        new JsonText(isIndented: true, isAscii: false, piece => pieces.Add(Utf8.GetBytes(piece))).Write(members);
+        var bytes = new byte[pieces.Sum(piece => piece.Length) + 1];
+        var end = 0;
+        foreach (var piece in pieces)
+        {
+            piece.CopyTo(bytes, end);
+            end += piece.Length;
+        }
+
+        bytes[end] = (byte)'\n';
+        return bytes;
     }
 
     /// <summary>Two blanks of indentation and a final newline: for files that people read.</summary>

@@ -17,17 +17,17 @@ public sealed class OciLayoutArchive : ImageArchive
     const string IndexName = "index.json";
     const string FormatName = "oci-archive";
 
-    readonly Differential? differential;
-
     OciLayoutArchive(ArchiveTree tree, ImageNames names)
         : base(tree, FormatName)
     {
         var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
         Id = ArchivePlan.IdOf(index);
         Sort(ReadIndex(index), names);
-        differential = ArchiveManifestJson.ReadDifferential(this);
-        Signatures = ArchiveManifestJson.ReadSignatures(this);
-        WhenIncomplete = differential?.WhenIncomplete;
+        var head = ArchiveManifestJson.ReadHead(this);
+        RecordedId = head?["id"] is JValue { Value: string id } ? id : null;
+        Differential = Differential.Read(head);
+        Signatures = ReleaseSignatures.Read(head?["release_signatures"]);
+        WhenIncomplete = Differential?.WhenIncomplete;
     }
 
     /// <summary>The line of <see cref="ArchiveFormats"/>. <c>oci-layout</c> may be missing (hauler), and either may stand at the end (skopeo).</summary>
@@ -35,13 +35,22 @@ public sealed class OciLayoutArchive : ImageArchive
 
     public override string Id { get; }
 
+    /// <summary>The id that an archive of this program was made with; null for every other archive.</summary>
+    public string? RecordedId { get; }
+
+    /// <summary>Whether this program made it.</summary>
+    public bool IsOurs => Tree.FindFile(ArchiveManifestJson.FileName) is not null;
+
+    /// <summary>What it leaves to earlier archives; null for one that has everything.</summary>
+    internal Differential? Differential { get; }
+
     // Blobs prove themselves by their names; what they are called stands in the index alone, and its digest in our own file.
     public override ModuleException? IndexFault =>
-        ArchiveManifestJson.ReadId(this) is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
+        RecordedId is { } recorded && recorded != Id ? Broken("is not the one that it was made with") : null;
 
-    public override bool IsLeftToBase(Digest blob) => differential is not null && differential.Leaves(blob);
+    public override bool IsLeftToBase(Digest blob) => Differential is not null && Differential.Leaves(blob);
 
-    public override IEnumerable<Reference> HoldersOf(Digest blob) => differential?.HoldersOf(blob) ?? [];
+    public override IEnumerable<Reference> HoldersOf(Digest blob) => Differential?.HoldersOf(blob) ?? [];
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => Tree.FindAll($"blobs/{digest.Algorithm}/{digest.Hex}");
 
@@ -62,9 +71,8 @@ public sealed class OciLayoutArchive : ImageArchive
     {
         try
         {
-            // Some editors put a byte-order mark there.
-            var json = Json.Parse(content.AsSpan().StartsWith("\uFEFF"u8) ? content.AsSpan(3) : content) as JObject;
-            return json?["manifests"] is JArray manifests ? [.. manifests.Select(ReadDescriptor)] : throw Broken("has no list of manifests");
+            var descriptors = ImmutableArray.CreateBuilder<Descriptor>();
+            return Json.ReadList(content, "manifests", token => descriptors.Add(ReadDescriptor(token, descriptors.Count))) ? descriptors.ToImmutable() : throw Broken("has no list of manifests");
         }
         catch (JsonException e)
         {

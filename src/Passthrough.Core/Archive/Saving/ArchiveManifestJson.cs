@@ -89,28 +89,30 @@ public static class ArchiveManifestJson
     static JObject Write(Descriptor blob, string member, IEnumerable<string> texts) =>
         new() { ["digest"] = blob.Digest.ToString(), ["size"] = blob.Size, [member] = new JArray(texts) };
 
-    /// <summary>What a differential leaves to earlier archives; null for an archive that has everything.</summary>
-    internal static Differential? ReadDifferential(OciLayoutArchive archive) => Differential.Read(ReadFile(archive, "bases", "external_blobs"));
-
-    /// <summary>Signatures of releases; none in an archive of other tools.</summary>
-    internal static ImmutableArray<ReleaseSignatures> ReadSignatures(OciLayoutArchive archive) => ReleaseSignatures.Read(ReadFile(archive, "release_signatures")?["release_signatures"]);
-
     static JArray Names(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 
     /// <summary>What an archive of this program recorded about its images; empty for every other archive.</summary>
-    public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive) =>
-        ReadFile(archive, "images")?["images"] is JArray images ? [.. images.OfType<JObject>().Select(Read).OfType<RecordedImage>()] : [];
+    public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive)
+    {
+        var images = ImmutableArray.CreateBuilder<RecordedImage>();
+        if (archive.RecordedId is null)
+            return [];
+        Json.ReadList(archive.ReadFile(FileName)!, "images", token =>
+        {
+            if (token is JObject json && Read(json) is { } image)
+                images.Add(image);
+        });
+        return images.ToImmutable();
+    }
 
-    /// <summary>The id that an archive of this program was made with; null for every other archive.</summary>
-    public static string? ReadId(OciLayoutArchive archive) => ReadFile(archive, "id")?["id"] is JValue { Value: string id } ? id : null;
-
-    static JObject? ReadFile(OciLayoutArchive archive, params string[] members)
+    /// <summary>What an archive of this program says about itself, without its images and what they consist of; null for every other archive.</summary>
+    internal static JObject? ReadHead(ImageArchive archive)
     {
         if (archive.ReadFile(FileName) is not { } content)
             return null;
         try
         {
-            return Json.ParseMembers(content, ["format", .. members]) is { } json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
+            return Json.ParseMembers(content, "format", "id", "bases", "external_blobs", "release_signatures") is { } json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {

@@ -49,8 +49,8 @@ sealed class PreviousArchive : IDisposable
         try
         {
             var archive = ArchiveFormats.Open(path);
-            if (archive is OciLayoutArchive layout && layout.ReadFile(ArchiveManifestJson.FileName) is not null)
-                return new PreviousArchive(layout, null, files) { IsOfOnePiece = isFile || SidecarId(path) == ArchiveManifestJson.ReadId(layout) };
+            if (archive is OciLayoutArchive { IsOurs: true } layout)
+                return new PreviousArchive(layout, null, files) { IsOfOnePiece = isFile || SidecarId(path) == layout.RecordedId };
             archive.Dispose();
         }
         // A file that is no archive of ours is somebody's: it is not overwritten. One of ours that is damaged is made again.
@@ -86,7 +86,7 @@ sealed class PreviousArchive : IDisposable
     /// <summary>Whether it is a differential to just these; no differential where there are none.</summary>
     public bool HasBases(BaseArchives bases)
     {
-        var own = Archive is null ? null : ArchiveManifestJson.ReadDifferential(Archive)?.Bases;
+        var own = Archive?.Differential?.Bases;
         return own is null ? bases.All.Count == 0 : own.SequenceEqual(bases.All.Select(archive => archive.Id), StringComparer.Ordinal);
     }
 
