@@ -202,6 +202,27 @@ public sealed class ModuleHostTests
         Assert.DoesNotContain("hunter2", Json.Compact(answer), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Entries_of_long_lists_are_masked_too()
+    {
+        var answer = await Run(context =>
+        {
+            context.Secrets.Add("hunter2");
+            return Fine with { Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = [new JObject { ["ref"] = "quay.io/hunter2/a" }, "hunter2"] } };
+        });
+
+        Assert.Equal("""[{"ref":"quay.io/********/a"},"VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"]""", Json.Compact(answer["images"]!));
+    }
+
+    [Fact]
+    public async Task A_long_list_takes_no_name_of_Ansible_s()
+    {
+        var answer = await Run(_ => Fine with { Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["results"] = [] } });
+
+        Assert.True((bool)answer["failed"]!);
+        Assert.Contains("results", (string)answer["msg"]!, StringComparison.Ordinal);
+    }
+
     static ModuleResult Fine => new() { Changed = false, Message = "fine" };
 
     static Task<JObject> Run(Func<ModuleContext, ModuleResult> work, RunOptions? options = null, JObject? arguments = null) => ModuleHost.ExecuteAsync(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
@@ -33,6 +34,64 @@ public sealed class JsonTests
         foreach (var text in new[] { Json.Compact(Everything), Json.CompactAscii(Everything), Json.Indented(Everything) })
             Assert.Equal(Json.Compact(Everything), Json.Compact(Json.Parse(text)));
     }
+
+    [Fact]
+    public void What_is_written_in_pieces_is_what_would_be_written_at_once()
+    {
+        var items = Enumerable.Range(0, 2000).Select(i => new JObject { ["i"] = i, ["everything"] = Everything.DeepClone() }).ToList();
+        var whole = new JObject { ["first"] = Everything.DeepClone(), ["items"] = new JArray(items), ["none"] = new JArray(), ["last"] = new JObject() };
+        var pieces = new List<string>();
+
+        Json.WriteAscii(Members(), pieces.Add);
+
+        Assert.Equal(Json.CompactAscii(whole), string.Concat(pieces));
+        Assert.InRange(pieces.Max(piece => piece.Length), 1, 64 * 1024);
+        Assert.Equal(Json.Indented(whole), Encoding.UTF8.GetString(Json.IndentedBytes(Members())));
+        Assert.Equal("{}", Piece([]));
+
+        IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> Members() =>
+            [new("first", Everything), new("items", items.Select(item => item)), new("none", Enumerable.Empty<JToken>()), new("last", new JObject())];
+
+        static string Piece(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members)
+        {
+            var text = "";
+            Json.WriteAscii(members, piece => text += piece);
+            return text;
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"a":{"deep":[1,{"b":2}]},"b":3,"c":[4]}""", """{"b":3,"c":[4]}""")]
+    [InlineData("""/* first */ {"b":1,/* then */"b":2} // last""", """{"b":2}""")]
+    [InlineData("{}", "{}")]
+    [InlineData("[]", null)]
+    [InlineData("7", null)]
+    [InlineData("", null)]
+    public void Of_an_object_only_some_members_are_read(string text, string? expected) =>
+        Assert.Equal(expected, Json.ParseMembers(Encoding.UTF8.GetBytes(text), "b", "c") is { } found ? Json.Compact(found) : null);
+
+    [Fact]
+    public void A_list_is_read_entry_by_entry()
+    {
+        var read = new List<string>();
+
+        Assert.True(Json.ReadList("""{"before":[0],"list":[1,{"a":[2]},[3]],"after":{}}"""u8.ToArray(), "list", token => read.Add(Json.Compact(token))));
+        Assert.Equal(["1", """{"a":[2]}""", "[3]"], read);
+        Assert.False(Json.ReadList("""{"other":[1],"list":7}"""u8.ToArray(), "list", _ => Assert.Fail("no such list")));
+    }
+
+    [Theory]
+    [InlineData("""{"list":[1,2""")]
+    [InlineData("""{"list":[1,2]""")]
+    [InlineData("""{"list":[1,2]} more""")]
+    [InlineData("""{"list":[1],"list":[2]}""")]
+    [InlineData("""{"list":[1,"\ud8"]}""")]
+    [InlineData("""{"other":[[[}""")]
+    public void What_is_no_whole_object_is_told(string text) =>
+        Assert.ThrowsAny<JsonException>(() => Json.ReadList(Encoding.UTF8.GetBytes(text), "list", _ => { }));
+
+    [Fact]
+    public void What_is_no_utf_8_is_told() => Assert.ThrowsAny<JsonException>(() => Json.ParseMembers([.. "{\"a\":\""u8, 0xff, .. "\"}"u8], "a"));
 
     static string Written(JToken token, Formatting formatting, StringEscapeHandling escapes)
     {
