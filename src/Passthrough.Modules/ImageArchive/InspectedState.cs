@@ -86,7 +86,7 @@ static class InspectedState
         var connection = run.Connect();
         var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(connection), cancellation);
         using var store = await connection.OpenStoreAsync(cancellation);
-        var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), continueOnError: true, cancellation);
+        var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), room: null, continueOnError: true, cancellation);
         var outcomes = report.Outcomes.ToDictionary(outcome => outcome.Item.Source.ToString(), StringComparer.Ordinal);
         foreach (var image in images)
         {
