@@ -42,7 +42,7 @@ public static class ErrorCodes
     /// <summary>A file cannot be read or written.</summary>
     public const string File = "FILE";
 
-    /// <summary>The disk has not enough free space.</summary>
+    /// <summary>The disk has not enough free space, or the quota of a registry not enough room.</summary>
     public const string DiskFull = "DISK_FULL";
 
     /// <summary>The product cannot do what was asked.</summary>

@@ -17,7 +17,7 @@ sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, T
 {
     const int MaxBodyBytes = 8 * 1024 * 1024;
 
-    readonly HttpMessageInvoker http = new(RegistryHttp.Connect(options), disposeHandler: true);
+    readonly HttpMessageInvoker http = new(new CountingHandler(options.Requests, RegistryHttp.Connect(options)), disposeHandler: true);
     readonly Retry retry = new(options.Retries, time, random);
 
     public RegistryEndpoint Endpoint => endpoint;

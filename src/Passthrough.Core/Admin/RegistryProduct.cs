@@ -18,6 +18,9 @@ public sealed record RegistryProduct(string Name, string Title, RegistryTraits T
     /// <summary>Asks a server whose password it is that was given without a user name: its installation's first user. Null where that cannot be told.</summary>
     public Func<AdminConnection, CancellationToken, Task<string>>? AskFirstUser { get; init; }
 
+    /// <summary>Asks, with one request and as whoever pushes, how much a namespace takes; null where the product tells nobody.</summary>
+    public Func<AdminConnection, string, CancellationToken, Task<FreeRoom?>>? AskRoom { get; init; }
+
     /// <summary>Asks a server which edition it is, where that changes what a transfer must know about it; null where it does not.</summary>
     public Func<AdminConnection, CancellationToken, Task<RegistryTraits>>? AskTraits { get; init; }
 

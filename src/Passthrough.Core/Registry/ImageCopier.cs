@@ -73,6 +73,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }
 
         var unique = new ConcurrentDictionary<Digest, long>();
+        var room = options.Room is null ? null : new ImageCopierRoom(options.Room);
         // Images are pushed in their order, so many at once: those of an interrupted run that were begun are the first of what is left.
         var first = pending.Where(pair => pair.Value != items[pair.Key].Root.Digest).Select(pair => pair.Key).Order().Take(ImagesAtOnce).ToHashSet();
         var begun = new BegunImage?[items.Count];
@@ -98,7 +99,11 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                 else if (before == item.Root.Digest)
                     blobs.AddCandidate(item.Target, tree);
                 foreach (var blob in tree.Blobs.Where(blob => !incomplete.ContainsKey(i) || options.SourceHas(blob)))
+                {
                     unique.TryAdd(blob.Digest, blob.Size);
+                    if (!ManifestTree.IsForeign(blob))
+                        room?.Add(item, blob);
+                }
             }
             catch (ModuleException e)
             {
@@ -109,6 +114,16 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }, cancellation);
         progress.SetTotals(items.Count, unique.Values.Sum());
         await blobs.FindEarlierWorkAsync([.. begun.OfType<BegunImage>()], options.Concurrency * SmallRequestsPerUpload, cancellation);
+        if (room is not null && await room.FindShortageAsync(blobs, cancellation) is not null)
+        {
+            // Other images may have something in the registry, too: only now is that worth asking.
+            foreach (var i in pending.Keys.Where(i => !outcomes.ContainsKey(i)))
+                begun[i] ??= new BegunImage(items[i], await ReadAsync(items[i], cancellation));
+            await blobs.FindEarlierWorkAsync([.. begun.OfType<BegunImage>()], options.Concurrency * SmallRequestsPerUpload, cancellation);
+            if (await room.FindShortageAsync(blobs, cancellation) is { } shortage)
+                throw shortage;
+        }
+
         return options.ContinueOnError || !outcomes.Values.Any(outcome => outcome.Status == CopyStatus.Failed);
     }
 

@@ -47,6 +47,9 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
             holders.GetOrAdd(blob.Digest, _ => new Holder()).Repository ??= repository.Repository;
     }
 
+    /// <summary>A repository of the target that has the blob, as far as is known.</summary>
+    public string? HolderOf(Digest digest) => holders.TryGetValue(digest, out var holder) ? holder.Repository : null;
+
     /// <summary>Whether the blob can be had although the source lacks it: the item's repository has it, or another one that it can be mounted from.</summary>
     public async Task<bool> IsInTargetAsync(CopyItem item, Descriptor blob, CancellationToken cancellation)
     {

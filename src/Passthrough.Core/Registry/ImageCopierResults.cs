@@ -15,6 +15,9 @@ public sealed record CopyOptions
     /// <summary>What uploads may take of the line; null for all.</summary>
     public Bandwidth? Bandwidth { get; init; }
 
+    /// <summary>What the target takes; null where it tells nobody.</summary>
+    public ITargetRoom? Room { get; init; }
+
     /// <summary>What messages call the source: the archive's path.</summary>
     public string SourceName { get; init; } = "the source";
 

@@ -113,7 +113,7 @@ static class InspectedState
     {
         var connection = run.Connect();
         using var store = await connection.OpenStoreAsync(cancellation);
-        var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), continueOnError: true, cancellation);
+        var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), room: null, continueOnError: true, cancellation);
         foreach (var outcome in report.Outcomes)
             outcomes[outcome.Item.Source.ToString()] = outcome;
         var needed = report.Outcomes.Count(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);

@@ -66,16 +66,18 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
     };
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
-    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, bool continueOnError, CancellationToken cancellation) =>
-        CopyAsync(run, target, Items, run.Context.Progress, continueOnError, cancellation);
+    /// <param name="room">What the registry takes; null where it tells nobody.</param>
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ITargetRoom? room, bool continueOnError, CancellationToken cancellation) =>
+        CopyAsync(run, target, Items, run.Context.Progress, continueOnError, cancellation, room);
 
     /// <summary>Copies other content of the archive.</summary>
-    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ImmutableArray<CopyItem> items, TransferProgress progress, bool continueOnError, CancellationToken cancellation)
+    public Task<CopyReport> CopyAsync(ArchiveRun run, IImageTarget target, ImmutableArray<CopyItem> items, TransferProgress progress, bool continueOnError, CancellationToken cancellation, ITargetRoom? room = null)
     {
         var options = new CopyOptions
         {
             Concurrency = run.Concurrency,
             ContinueOnError = continueOnError,
+            Room = room,
             Bandwidth = run.Limit,
             SourceName = Contents.Archive.Path,
             SourceHas = Contents.Archive.Has,

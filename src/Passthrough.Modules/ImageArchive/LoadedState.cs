@@ -31,7 +31,7 @@ static class LoadedState
         }
 
         IImageTarget target = context.CheckMode ? new ReadOnlyTarget(store) : store;
-        var report = await plan.CopyAsync(run, target, run.ContinueOnError, cancellation);
+        var report = await plan.CopyAsync(run, target, TargetRoom.Of(connection), run.ContinueOnError, cancellation);
         var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault();
         var attachments = run.LeavesReferrersOut || (failure is not null && !run.ContinueOnError)
             ? new AttachmentReport([], IsChanged: false, Failure: null)

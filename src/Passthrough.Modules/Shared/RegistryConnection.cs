@@ -83,13 +83,16 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     /// <summary>Connects for a transfer; the caller disposes of it. Knows which edition of its product the server is, which it may have to ask.</summary>
     public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
     {
-        using var administration = new AdminConnection(Endpoint, Options, credential: null, Product.Traits);
+        using var administration = OpenAdmin(credential: null);
         return new RegistryStore(Endpoint, Options, Credentials, await Product.TraitsAsync(administration, cancellation));
     }
 
     /// <summary>Connects to what manages it, as the given account; the caller disposes of it. Warns of a certificate that ends soon.</summary>
     public AdminConnection OpenAdmin(ModuleContext context, Credential? credential) =>
         new(Endpoint, Options with { OnCertificate = certificate => WarnOfEnd(context, certificate) }, credential, Product.Traits);
+
+    /// <summary>The same for what a transfer asks beside <c>/v2/</c>.</summary>
+    public AdminConnection OpenAdmin(Credential? credential) => new(Endpoint, Options, credential, Product.Traits);
 
     void WarnOfEnd(ModuleContext context, X509Certificate2 certificate)
     {

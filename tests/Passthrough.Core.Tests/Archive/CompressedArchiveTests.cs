@@ -118,7 +118,7 @@ public sealed class CompressedArchiveTests : IDisposable
 
         Assert.Equal(ErrorCodes.File, error.Code);
         Assert.Equal($"{folder["a.tar"]} is compressed with gzip and the folder {folder["nowhere"]}, where it would be decompressed, does not exist", error.Message);
-        Assert.Equal("give an existing folder as spool_dir, or decompress the file yourself", error.Hint);
+        Assert.Equal("set TMPDIR to a folder that exists, or decompress the file yourself", error.Hint);
     }
 
     [Fact]

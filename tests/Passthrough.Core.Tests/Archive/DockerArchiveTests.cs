@@ -7,6 +7,7 @@ using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 using Passthrough.Testing;
+using Passthrough.Testing.Images;
 
 namespace Passthrough.Core.Tests.Archive;
 

@@ -28,14 +28,15 @@ public sealed class DebianRoot
     public static async Task<DebianRoot> OldController()
     {
         var root = await Make("bullseye", "bullseye", "python3", "python3-yaml", "python3-cryptography", "python3-packaging", "python3-resolvelib", "ca-certificates", "skopeo");
-        var ansible = Checkout.PathOf("artifacts", "tools", "ansible-core");
-        var unpacked = await Command.Run(Checkout.PathOf("scripts", "unpack-debs"), "bookworm", ansible, "ansible-core", "python3-jinja2", "python3-markupsafe");
-        Skip.IfNot(unpacked.Succeeded, unpacked.All.Trim());
+        var ansible = await UnpackedTools.Unpack("bookworm", "ansible-core", "ansible-core", "python3-jinja2", "python3-markupsafe");
         return new DebianRoot(root.Folder, "env", $"PYTHONPATH={ansible}/usr/lib/python3/dist-packages", $"PATH={ansible}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     }
 
     /// <summary>A host of that suite that modules are sent to: sshd, sudo, Python for Ansible's own modules, an OpenSSL.</summary>
     public static Task<DebianRoot> Target(string suite, params string[] more) => Make(suite, $"{suite}-target", ["python3", "openssh-server", "sudo", "acl", "ca-certificates", .. more]);
+
+    /// <summary>podman, buildah, skopeo and umoci of that suite; see <see cref="ContainerTools"/>.</summary>
+    internal static Task<DebianRoot> Tools(string suite) => Make(suite, $"{suite}-tools", "skopeo", "podman", "buildah", "umoci", "ca-certificates");
 
     static async Task<DebianRoot> Make(string suite, string name, params string[] packages)
     {
@@ -51,8 +52,9 @@ public sealed class DebianRoot
     public string[] Enter(IEnumerable<string> command, string? workingDirectory = null)
     {
         // The shell's first arguments: the root, the checkout, the working directory.
+        // A mount of its own is what programs that change their root again ask for.
         const string Script = """
-            mount -t proc none "$1/proc" && mount --rbind /dev "$1/dev" && mkdir -p "$1$2" && mount --bind "$2" "$1$2" &&
+            mount --bind "$1" "$1" && mount -t proc none "$1/proc" && mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" && mkdir -p "$1$2" && mount --bind "$2" "$1$2" &&
             root=$1 directory=$3 && shift 3 && exec chroot "$root" env -C "$directory" "$@"
             """;
         return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", Script, "sh", Folder, Checkout.Root, workingDirectory ?? Checkout.Root, .. prefix, .. command];

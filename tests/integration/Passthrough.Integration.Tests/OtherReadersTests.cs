@@ -1,21 +1,21 @@
 using Passthrough.Core.Oci;
 using Passthrough.Testing;
+using Passthrough.Testing.Ansible;
+using Passthrough.Testing.Images;
 using Passthrough.Testing.Processes;
 
 namespace Passthrough.Integration.Tests;
 
 /// <summary>
-/// Archives of ours read image by image by tools that nobody here wrote, from Debian's packages: podman of this suite, umoci, oras and containerd of the next.
-/// Where a suite cannot be had a test says so. skopeo is in <see cref="InteroperabilityTests"/>.
+/// Archives of ours read image by image by tools that nobody here wrote, from Debian's packages: podman of this suite, umoci, oras and containerd
+/// of the next, podman and skopeo of the newest. Where a suite cannot be had a test says so. This suite's skopeo is in <see cref="InteroperabilityTests"/>.
 /// </summary>
 public sealed class OtherReadersTests(Stage stage) : IClassFixture<Stage>
 {
-    static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
     [SkippableFact]
     public async Task Umoci()
     {
-        var umoci = Path.Combine(await Unpack("trixie", "readers", "oras", "umoci", "containerd"), "umoci");
+        var umoci = Path.Combine(await Readers(), "umoci");
         var layout = stage.Folder.Folder("umoci-layout");
         (await Command.Run(["tar", "-xf", await stage.Archive(), "-C", layout], new CommandSettings())).MustSucceed();
 
@@ -33,7 +33,7 @@ public sealed class OtherReadersTests(Stage stage) : IClassFixture<Stage>
     [SkippableFact]
     public async Task Oras()
     {
-        var oras = Path.Combine(await Unpack("trixie", "readers", "oras", "umoci", "containerd"), "oras");
+        var oras = Path.Combine(await Readers(), "oras");
         foreach (var (name, image) in stage.Images)
         {
             var copy = stage.Folder[$"oras-{image.Digest.Hex[..8]}"];
@@ -49,7 +49,7 @@ public sealed class OtherReadersTests(Stage stage) : IClassFixture<Stage>
     [SkippableFact]
     public async Task Containerd()
     {
-        var programs = await Unpack("trixie", "readers", "oras", "umoci", "containerd");
+        var programs = await Readers();
         Skip.IfNot(Environment.IsPrivilegedProcess, "containerd runs as root only");
         // The path of a socket has 108 characters at most.
         using var home = new TestFolder("ctr");
@@ -69,7 +69,7 @@ public sealed class OtherReadersTests(Stage stage) : IClassFixture<Stage>
         for (var i = 0; !File.Exists(socket) && i < 300; i++)
             await Task.Delay(TimeSpan.FromMilliseconds(100));
 
-        (await Command.Run([.. ctr, "images", "import", "--all-platforms", "--no-unpack", await stage.Archive()], new() { Timeout = Patience })).MustSucceed();
+        (await Command.Run([.. ctr, "images", "import", "--all-platforms", "--no-unpack", await stage.Archive()], new() { Timeout = TimeSpan.FromMinutes(10) })).MustSucceed();
 
         // REF TYPE DIGEST SIZE PLATFORMS LABELS
         var listed = (await Command.Run([.. ctr, "images", "ls"], new CommandSettings())).MustSucceed().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Skip(1)
@@ -82,34 +82,46 @@ public sealed class OtherReadersTests(Stage stage) : IClassFixture<Stage>
     [SkippableFact]
     public async Task Podman()
     {
-        var programs = await Unpack("host", "podman", "podman", "conmon", "crun", "libsubid4", "libgpgme11", "libassuan0");
-        Skip.IfNot(Environment.IsPrivilegedProcess, "podman without root needs user namespaces");
-        var libraries = Path.GetDirectoryName(Directory.GetFiles(Path.Combine(programs, "..", ".."), "libsubid.so*", SearchOption.AllDirectories)[0])!;
-        // It wants at most 50 characters.
-        var runRoot = $"/tmp/podman{Environment.ProcessId}";
-        string[] podman =
-        [
-            Path.Combine(programs, "podman"), "--root", stage.Folder["podman-root"], "--runroot", runRoot, "--storage-driver", "vfs", "--conmon", Path.Combine(programs, "conmon"), "--runtime", Path.Combine(programs, "crun"), "--cgroup-manager", "cgroupfs",
-            "--events-backend", "file", "pull", "--quiet", "--signature-policy", stage.Folder.Write("policy.json", """{"default": [{"type": "insecureAcceptAnything"}]}"""),
-        ];
-        // Version 4 finds only OCI types by name, and no index in an index.
-        foreach (var (name, image) in stage.Images.Where(image => image.Value.Manifest.MediaType != MediaTypes.DockerManifestList && image.Value.Children.All(child => child.Children.Count == 0)))
-        {
-            var pulled = (await Command.Run([.. podman, $"oci-archive:{await stage.Archive()}:{name}"], new() { Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = libraries, ["PODMAN_IGNORE_CGROUPSV1_WARNING"] = "1" }, Timeout = Patience })).MustSucceed();
-
-            var configuration = (image.Children.Count == 0 ? image : image.Children[0]).Blobs[0];
-            Assert.EndsWith(configuration.Digest.Hex, pulled.Output.Trim(), StringComparison.Ordinal);
-        }
-
-        if (Directory.Exists(runRoot))
-            Directory.Delete(runRoot, recursive: true);
+        using var folder = new TestFolder("podman");
+        using var tools = await ContainerTools.Of(ContainerTools.Host, folder);
+        // Version 4 finds only OCI types by name.
+        foreach (var (name, image) in Findable(stage.Images).Where(image => image.Value.Manifest.MediaType != MediaTypes.DockerManifestList))
+            await PullByPodman(tools, await stage.Archive(), name, image);
     }
 
-    static async Task<string> Unpack(string suite, string name, params string[] packages)
+    [SkippableFact]
+    public async Task The_newest_skopeo_and_podman_find_docker_types_by_name_too()
     {
-        var folder = Checkout.PathOf("artifacts", "tools", name);
-        var unpacked = await Command.Run([Checkout.PathOf("scripts", "unpack-debs"), suite, folder, .. packages], new CommandSettings { Timeout = Patience });
-        Skip.IfNot(unpacked.Succeeded, unpacked.All.Trim());
-        return Path.Combine(folder, "usr", "bin");
+        // skopeo 1.18 does not yet.
+        using var folder = new TestFolder("docker-types");
+        using var tools = await ContainerTools.Of("sid", folder);
+        var images = new Dictionary<string, BuiltImage>(stage.Images) { ["quay.io/team/docker:v1"] = ImageBuilder.Image([ImageBuilder.Layer("docker", docker: true)], docker: true) };
+        await stage.Upstream.Push(images["quay.io/team/docker:v1"], "quay.io/team/docker", "v1");
+        var parameters = stage.SaveAll(folder["set.tar"]);
+        parameters["images"] = images.Keys.ToArray();
+        (await NativeModule.Run("image_archive", parameters)).MustSucceed();
+        foreach (var (name, image) in Findable(images))
+        {
+            var copy = folder[image.Digest.Hex[..8]];
+
+            await tools.Run("skopeo", "copy", "--quiet", "--all", "--preserve-digests", $"oci-archive:{folder["set.tar"]}:{name}", $"dir:{copy}");
+            await PullByPodman(tools, folder["set.tar"], name, image);
+
+            Assert.Equal(image.Manifest.Bytes.ToArray(), await File.ReadAllBytesAsync(Path.Combine(copy, "manifest.json")));
+            Assert.All(image.AllBlobs, blob => Assert.Equal(blob.Bytes, File.ReadAllBytes(Path.Combine(copy, blob.Digest.Hex))));
+        }
     }
+
+    // No version finds what an index in an index has.
+    static IEnumerable<KeyValuePair<string, BuiltImage>> Findable(IReadOnlyDictionary<string, BuiltImage> images) => images.Where(image => image.Value.Children.All(child => child.Children.Count == 0));
+
+    static async Task PullByPodman(ContainerTools tools, string archive, string name, BuiltImage image)
+    {
+        var pulled = await tools.Run("podman", "pull", "--quiet", $"oci-archive:{archive}:{name}");
+
+        var configuration = (image.Children.Count == 0 ? image : image.Children[0]).Blobs[0];
+        Assert.EndsWith(configuration.Digest.Hex, pulled.Trim(), StringComparison.Ordinal);
+    }
+
+    static async Task<string> Readers() => Path.Combine(await UnpackedTools.Unpack("trixie", "readers", "oras", "umoci", "containerd"), "usr", "bin");
 }

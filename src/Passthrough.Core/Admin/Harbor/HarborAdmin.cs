@@ -35,6 +35,7 @@ public sealed class HarborAdmin : IRegistryAdmin
             },
         ],
         Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new HarborAdmin(connection)),
+        AskRoom = HarborQuota.AskAsync,
     };
 
     /// <summary>What the installer's file has as password unless somebody changes it.</summary>

@@ -18,6 +18,9 @@ sealed class HarborApi
     /// <summary>After a wrong password, whoever sent it, nobody gets in under that name for a second and a half.</summary>
     public static readonly TimeSpan LoginLock = TimeSpan.FromSeconds(2);
 
+    /// <summary>A project may be called 2026, which would be a number without it.</summary>
+    public static readonly KeyValuePair<string, string> ByName = new("X-Is-Resource-Name", "true");
+
     readonly AdminConnection connection;
 
     public HarborApi(AdminConnection connection)
@@ -47,8 +50,7 @@ sealed class HarborApi
     /// <exception cref="ModuleException">The login is refused; or a fault on the way.</exception>
     public async Task<AdminAnswer> SendAsync(HttpMethod method, string path, string action, CancellationToken cancellation, JToken? json = null)
     {
-        // A project may be called 2026, which would be a number without the header.
-        var call = new AdminCall(method, Root + path) { Action = action, Json = json, Headers = [new("X-Is-Resource-Name", "true")] };
+        var call = new AdminCall(method, Root + path) { Action = action, Json = json, Headers = [ByName] };
         var answer = await connection.Client.SendAsync(call, cancellation);
         if (answer.Status != HttpStatusCode.Unauthorized || !HasPassword)
             return answer;

@@ -17,6 +17,7 @@ public sealed partial class QuayAdmin : IRegistryAdmin
     {
         Editions = [Describe("Quay", isMirrorRegistry: false, features: null)],
         Administer = (connection, cancellation) => ConnectAsync(connection, isMirrorRegistry: false, cancellation),
+        AskRoom = QuayQuota.AskAsync,
     };
 
     readonly AdminConnection connection;

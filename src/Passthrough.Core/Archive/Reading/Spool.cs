@@ -89,7 +89,7 @@ static class Spool
         }
         catch (IOException e)
         {
-            throw new ModuleException(ErrorCodes.DiskFull, $"{compressed.Path} holds more than {offset} bytes when it is decompressed, which {folder} cannot take: {e.Message}", "give a folder with more space as spool_dir, or decompress the file yourself", e);
+            throw new ModuleException(ErrorCodes.DiskFull, $"{compressed.Path} holds more than {offset} bytes when it is decompressed, which {folder} cannot take: {e.Message}", "set TMPDIR to a folder with more space, or decompress the file yourself", e);
         }
     }
 
@@ -97,10 +97,10 @@ static class Spool
     static void CheckSpace(ArchiveBytes compressed, Compression compression, string folder)
     {
         if (!Directory.Exists(folder))
-            throw new ModuleException(ErrorCodes.File, $"{compressed.Path} is compressed with {compression.Name} and the folder {folder}, where it would be decompressed, does not exist", "give an existing folder as spool_dir, or decompress the file yourself");
+            throw new ModuleException(ErrorCodes.File, $"{compressed.Path} is compressed with {compression.Name} and the folder {folder}, where it would be decompressed, does not exist", "set TMPDIR to a folder that exists, or decompress the file yourself");
         var free = new DriveInfo(folder).AvailableFreeSpace;
         if (free < compressed.Length)
-            throw new ModuleException(ErrorCodes.DiskFull, $"{compressed.Path} is compressed with {compression.Name}: decompressed it takes more than {compressed.Length} bytes, {folder} has {free} bytes free", "give a folder with more space as spool_dir, or decompress the file yourself");
+            throw new ModuleException(ErrorCodes.DiskFull, $"{compressed.Path} is compressed with {compression.Name}: decompressed it takes more than {compressed.Length} bytes, {folder} has {free} bytes free", "set TMPDIR to a folder with more space, or decompress the file yourself");
     }
 
     static SafeFileHandle Create(string folder, string archive)
@@ -115,7 +115,7 @@ static class Spool
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ModuleException(ErrorCodes.File, $"{archive} is compressed, and the folder {folder} where it would be decompressed cannot be written to: {e.Message}", "give another folder as spool_dir, or decompress the file yourself", e);
+            throw new ModuleException(ErrorCodes.File, $"{archive} is compressed, and the folder {folder} where it would be decompressed cannot be written to: {e.Message}", "set TMPDIR to another folder, or decompress the file yourself", e);
         }
     }
 }

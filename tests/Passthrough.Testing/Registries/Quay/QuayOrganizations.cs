@@ -358,6 +358,10 @@ public sealed partial class QuayFake
         ["avatar_email"] = null,
     };
 
+    /// <summary>Gives an organization a quota.</summary>
+    /// <param name="type"><c>Reject</c> or <c>Warning</c>, at 100 %.</param>
+    public void AddQuota(string organization, long bytes, string type) => database.Organizations[organization].Quotas.Add(new QuayQuota(++quotas, bytes) { Limits = { (1, type, 100) } });
+
     FakeAnswer Quota(FakeCall call, Caller caller, string name)
     {
         var organization = database.Organizations.GetValueOrDefault(name);

@@ -1,9 +1,9 @@
 using System.IO.Compression;
 
-namespace Passthrough.Core.Tests.Archive;
+namespace Passthrough.Testing.Images;
 
 /// <summary>Compressed content, without the tools that a machine may lack.</summary>
-static class Packed
+public static class Packed
 {
     public static byte[] Gzip(byte[] content)
     {
