@@ -750,7 +750,7 @@ do_check() {
 
 # Reads only, so that it needs no right to change anything.
 do_verify() {
-  local pool paused want have resource file triple
+  local pool paused want have machines resource file triple
   name_objects "${rendered[@]}"
   read_objects
   [ ${#present[@]} -gt 0 ] || fail 12 "nothing was applied: there is no object called $name" "apply it: $program"
@@ -768,7 +768,8 @@ do_verify() {
   degraded_pool "its nodes keep what they have; look at it: $OC describe machineconfigpool"
   for triple in "${!wanted[@]}"; do break; done
   for pool in ${pools[@]+"${pools[@]}"}; do
-    IFS='|' read -r pool paused want have _ <<<"$pool"
+    IFS='|' read -r pool paused want have machines _ <<<"$pool"
+    [ "${machines:-0}" != 0 ] || continue
     read_rendered "$want" || refused "reading the configuration of pool $pool"
     ! unsettled || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
     if [ "$want" != "$have" ]; then
