@@ -47,6 +47,7 @@ public sealed class MirrorSetManifestTests
                 Assert.True(i == parts.Count - 1 || Size(parts[i] with { Entries = [.. parts[i].Entries, parts[i + 1].Entries[0]] }) > maxSize, $"seed {Seed}, round {round}: part {i} has room for the next entry");
                 var document = (JObject)Assert.Single(Yaml.ParseAll(MirrorSetManifest.Render(parts[i], Labels, Annotations)));
                 Assert.Empty(schema?.Validate(document) ?? []);
+                Assert.True(Encoding.UTF8.GetByteCount(Json.Compact(document)) <= maxSize, "what oc apply keeps of it in an annotation is larger than the object");
                 Assert.Equal(parts.Count == 1 ? "not this" : "redirected", (string)document["metadata"]!["annotations"]![MirrorSetManifest.PartOf]!);
             }
         }
