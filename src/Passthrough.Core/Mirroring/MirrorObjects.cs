@@ -55,13 +55,14 @@ public sealed record MirrorObjects(ImmutableArray<MirrorSet> Sets, RegistrySourc
         var where = $"{place}: {resource.Kind} {name}";
         if (Text(item["apiVersion"]) is var version && version != resource.ApiVersion)
             throw Fault(where, $"has apiVersion {version ?? "of nothing"}, and this kind is of {resource.ApiVersion}");
+        var partOf = Text((item["metadata"]?["annotations"] as JObject)?[MirrorSetManifest.PartOf]);
         if (item["spec"] is not JObject spec)
             throw Fault(where, "has no spec");
         if (spec[resource.List] is null or { Type: JTokenType.Null })
-            return spec.Count == 0 ? new MirrorSet(resource.Kind, name, []) : throw Fault(where, $"has no {resource.List} but {string.Join(", ", spec.Properties().Select(member => member.Name))}");
+            return spec.Count == 0 ? new MirrorSet(resource.Kind, name, []) { PartOf = partOf } : throw Fault(where, $"has no {resource.List} but {string.Join(", ", spec.Properties().Select(member => member.Name))}");
         if (spec[resource.List] is not JArray entries)
             throw Fault(where, $"has {resource.List} that is no list");
-        return new MirrorSet(resource.Kind, name, [.. entries.Select((entry, index) => Entry($"{where} {resource.List}[{index}]", resource, entry))]);
+        return new MirrorSet(resource.Kind, name, [.. entries.Select((entry, index) => Entry($"{where} {resource.List}[{index}]", resource, entry))]) { PartOf = partOf };
     }
 
     static MirrorEntry Entry(string where, MirrorResource resource, JToken token)

@@ -4,7 +4,14 @@ namespace Passthrough.Core.Mirroring;
 
 /// <summary>One object that redirects a cluster: an ImageContentSourcePolicy, an ImageDigestMirrorSet or an ImageTagMirrorSet (mirror-policies.md 1).</summary>
 /// <param name="Name">Its <c>metadata.name</c>.</param>
-public sealed record MirrorSet(MirrorKind Kind, string Name, ImmutableArray<MirrorEntry> Entries);
+public sealed record MirrorSet(MirrorKind Kind, string Name, ImmutableArray<MirrorEntry> Entries)
+{
+    /// <summary>The name that it would have if it were not split into several; null where it is not.</summary>
+    public string? PartOf { get; init; }
+
+    /// <summary>The same for all parts of one.</summary>
+    public string Whole => PartOf ?? Name;
+}
 
 /// <summary>One item of a set: a source and where it is mirrored.</summary>
 /// <param name="Source"><c>host[:port][/path]</c>, or <c>*.host</c>.</param>

@@ -288,13 +288,15 @@ file_of() {
 
 how_of() { case $1 in imagetagmirrorsets*) REPLY=tag-only ;; *) REPLY=digest-only ;; esac; }
 
-# Of a manifest in the form that icsp_render writes.
-lines_of_file() { # RESOURCE FILE
+# Of a manifest in the form that icsp_render writes: one object, or several parts of one.
+lines_of_file() { # RESOURCE FILE; names are those of its objects
   local line source='' policy='' mirrors=''
-  lines=()
+  lines=() names=()
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line//\"/}
     case $line in
+      '  name: '*) names+=("${line#*: }") ;;
+      '    app.kubernetes.io/part-of: '*) label=${line#*: } ;;
       '  - source: '*) [ -z "$source" ] || lines+=("$source|$policy|$mirrors"); source=${line#*: } policy=AllowContactingSource mirrors='' ;;
       '    - '*) mirrors+="${mirrors:+ }${line#*- }" ;;
       '    mirrorSourcePolicy: '*) policy=${line#*: } ;;
@@ -303,17 +305,19 @@ lines_of_file() { # RESOURCE FILE
   [ -z "$source" ] || lines+=("$source|$policy|$mirrors")
 }
 
-# Of an object in the cluster.
-entry_path=''
-for list in imageDigestMirrors imageTagMirrors repositoryDigestMirrors; do
-  entry_path+="{range .spec.${list}[*]}"'{.source}{"|"}{.mirrorSourcePolicy}{"|"}{.mirrors[*]}{"\n"}{end}'
-done
-lines_of_cluster() { # RESOURCE NAME; lines is empty where it is not there
-  local line
+# Of ours in the cluster.
+lines_of_cluster() { # RESOURCE, after read_objects; lines is empty where there is none
+  local entry
   lines=()
-  ask get "$1" "$2" --ignore-not-found -o "jsonpath=$entry_path" || refused "reading ${1%%.*} $2"
-  while IFS= read -r line; do [ -z "$line" ] || lines+=("${line/||/|AllowContactingSource|}"); done <<<"$out"
+  for entry in ${current[@]+"${current[@]}"}; do
+    [[ $entry != "$1|"* ]] || { entry=${entry#*|}; entry=${entry#*|}; lines+=("${entry/||/|AllowContactingSource|}"); }
+  done
 }
+
+object_path='{"@"}{.kind}{"|"}{.metadata.name}{"|"}{.metadata.annotations.ocp4-disconnected-helper\.io/part-of}{"|"}{.metadata.labels.app\.kubernetes\.io/part-of}{"\n"}'
+for list in imageDigestMirrors imageTagMirrors repositoryDigestMirrors; do
+  object_path+="{range .spec.${list}[*]}"'{.source}{"|"}{.mirrorSourcePolicy}{"|"}{.mirrors[*]}{"\n"}{end}'
+done
 
 # What the nodes are to have, and what not any more: "source|mirror|how"; and each source's policy.
 declare -A wanted=() gone=() policies=()
@@ -328,14 +332,17 @@ want() { # RESOURCE, and its lines
   done
 }
 
+rendered=() # objects of the files beside this script: "resource|name"
+label=''    # that they carry
 read_manifests() {
-  local resource
+  local resource part
   manifests=()
   for resource in "${kinds[@]}"; do
     file_of "$resource"
     [ -r "$REPLY" ] || fail 3 "$REPLY is missing" "copy the whole folder that icsp_render wrote, not the script alone"
     manifests+=(-f "$REPLY")
     lines_of_file "$resource" "$REPLY"
+    for part in ${names[@]+"${names[@]}"}; do rendered+=("$resource|$part"); done
     want "$resource"
   done
   [ ${#policies[@]} -gt 0 ] || fail 3 "the manifests beside this script have no entry" "run icsp_render again"
@@ -345,34 +352,49 @@ read_manifests() {
 
 entries=() # of all objects but ours: "resource|name|source|policy|mirrors"
 current=() # of ours, as they are now, the same
-read_entries() {
-  local resource line all=() kind='' other=''
-  entries=() current=()
+present=() # ours, as far as they are there: "resource|name"
+surplus=() # those of them that the files do not have: parts of a longer list, or the whole before it had parts
+read_objects() {
+  local resource line text object all=() kind='' other='' part_of labelled ours=no
+  entries=() current=() present=() surplus=()
   for resource in imagedigestmirrorsets.config.openshift.io imagetagmirrorsets.config.openshift.io imagecontentsourcepolicies.operator.openshift.io; do
     ! offers "$resource" || all+=("$resource")
   done
-  if ! ask get "$(IFS=, && printf '%s' "${all[*]}")" -o "jsonpath={range .items[*]}{\"@\"}{.kind}{\"|\"}{.metadata.name}{\"\\n\"}$entry_path{end}"; then
+  if ask get "$(IFS=, && printf '%s' "${all[*]}")" -o "jsonpath={range .items[*]}$object_path{end}"; then
+    text=$out
+  else
     [[ $err = *'(Forbidden)'* ]] || refused "reading the objects that are there"
     complaint
     warn "conflicts with other objects are not seen: $REPLY"
+    text=''
+    for object in "${rendered[@]}"; do
+      ask get "${object%|*}" "${object#*|}" --ignore-not-found -o "jsonpath=$object_path" || refused "reading ${object%%.*} ${object#*|}"
+      text+=$out$'\n'
+    done
   fi
   while IFS= read -r line; do
     case $line in
       @*)
-        other=${line#*|}
+        IFS='|' read -r _ other part_of labelled <<<"$line"
         case $line in
           @ImageDigestMirrorSet*) kind=imagedigestmirrorsets.config.openshift.io ;;
           @ImageTagMirrorSet*) kind=imagetagmirrorsets.config.openshift.io ;;
           *) kind=imagecontentsourcepolicies.operator.openshift.io ;;
-        esac ;;
-      ?*) if [[ $other = "$name" && " ${kinds[*]} " = *" $kind "* ]]; then current+=("$kind|$other|$line"); else entries+=("$kind|$other|$line"); fi ;;
+        esac
+        ours=no
+        [[ " ${kinds[*]} " = *" $kind "* ]] || continue
+        if [[ " ${rendered[*]} " = *" $kind|$other "* ]]; then ours=yes
+        elif [[ ($other = "$name" && $labelled = "$label") || ($part_of = "$name" && $other = "$name"-* && ${other#"$name"-} =~ ^[0-9]+$) ]]; then ours=yes surplus+=("$kind|$other")
+        elif [ "$other" = "$name" ]; then warn "${kind%%.*} $name is not touched: it has no label app.kubernetes.io/part-of: $label, so somebody else made it"
+        fi
+        [ $ours = no ] || present+=("$kind|$other") ;;
+      ?*) if [ $ours = yes ]; then current+=("$kind|$other|$line"); else entries+=("$kind|$other|$line"); fi ;;
     esac
-  done <<<"$out"
+  done <<<"$text"
 }
 
-find_conflicts() {
+find_conflicts() { # after read_objects
   local entry resource other source policy mirrors ours both=''
-  read_entries
   for entry in ${entries[@]+"${entries[@]}"}; do
     IFS='|' read -r resource other source policy mirrors <<<"$entry"
     policy=${policy:-AllowContactingSource}
@@ -602,7 +624,10 @@ look_around() {
 
 prepare() { # before anything is changed
   local resource
-  for resource in "${kinds[@]}"; do may create "$resource"; may patch "$resource"; done
+  for resource in "${kinds[@]}"; do
+    may create "$resource"; may patch "$resource"
+    [[ " ${surplus[*]-} " != *" $resource|"* ]] || may delete "$resource"
+  done
   look_around
   if read_pools; then
     [ $wait = no ] || degraded_pool "nothing was changed; repair it first, or use --no-wait"
@@ -615,10 +640,14 @@ prepare() { # before anything is changed
 dry_run() {
   # Everything first: of several files the good ones are applied although a later one is refused.
   ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} --dry-run=server --validate=strict "${manifests[@]}" || refused "the server refuses the objects"
-  local status=0
+  local status=0 object
   ask diff --server-side --field-manager=$manager ${force[@]+"${force[@]}"} "${manifests[@]}" || status=$?
   [ $status -le 1 ] || refused "comparing with the cluster"
   differences=$out
+  for object in ${surplus[@]+"${surplus[@]}"}; do
+    ask delete "${object%|*}" "${object#*|}" --dry-run=server || refused "deleting ${object%%.*} ${object#*|}"
+    differences+=$'\n'"- ${object%%.*}/${object#*|}: deleted, for the files beside this script do not have it any more" status=1
+  done
   return $status
 }
 
@@ -629,11 +658,15 @@ new_backup() {
   say "Backup: $backup"
 }
 save() { # what is there now, to be restored by --rollback
-  local resource
+  local resource object
   new_backup
   for resource in "${kinds[@]}"; do
-    ask get "$resource" "$name" --ignore-not-found -o yaml || refused "reading ${resource%%.*} $name"
-    if [ -n "$out" ]; then without_server_fields >"$backup/$resource.yml"; else printf '%s\n' "$resource" >>"$backup/absent"; fi
+    for object in ${present[@]+"${present[@]}"}; do
+      [[ $object = "$resource|"* ]] || continue
+      ask get "$resource" "${object#*|}" -o yaml || refused "reading ${resource%%.*} ${object#*|}"
+      { printf '%s\n' ---; without_server_fields; } >>"$backup/$resource.yml"
+    done
+    [ -e "$backup/$resource.yml" ] || printf '%s\n' "$resource" >>"$backup/absent"
   done
 }
 without_server_fields() {
@@ -649,14 +682,22 @@ without_server_fields() {
   done <<<"$out"
 }
 
-name_objects() {
-  local resource
+name_objects() { # "RESOURCE|NAME"...
+  local object
   objects=()
-  for resource in "${kinds[@]}"; do objects+=("${resource%%.*}/$name"); done
+  for object; do objects+=("${object%%.*}/${object#*|}"); done
+}
+delete_surplus() {
+  local object
+  for object in ${surplus[@]+"${surplus[@]}"}; do
+    ask delete "${object%|*}" "${object#*|}" --ignore-not-found || refused "deleting ${object%%.*} ${object#*|}"
+    say "Deleted, for the files beside this script do not have it any more: ${object%%.*}/${object#*|}"
+  done
 }
 tell_objects() {
-  local resource
-  for resource in "${kinds[@]}"; do say "  ${resource%%.*}/$name"; done
+  local object
+  for object in "${objects[@]}"; do say "  $object"; done
+  for object in ${surplus[@]+"${surplus[@]}"}; do say "  ${object%%.*}/${object#*|} is deleted then: the files beside this script do not have it any more"; done
   if [ "$family" = mirrorsets ]; then
     say "List them: $OC get imagedigestmirrorset,imagetagmirrorset    (imagecontentsourcepolicy does not show them)"
   else
@@ -666,16 +707,17 @@ tell_objects() {
 }
 
 do_apply() {
+  read_objects
   find_conflicts
   prepare
   if dry_run; then
     message="nothing to change"
     say "The objects are as they should be:"
-    name_objects
+    name_objects "${rendered[@]}"
     tell_objects
   else
     say "To be applied:"
-    name_objects
+    name_objects "${rendered[@]}"
     tell_objects
     tell_drain
     save
@@ -683,14 +725,16 @@ do_apply() {
     ask apply --server-side --field-manager=$manager ${force[@]+"${force[@]}"} --validate=strict "${manifests[@]}" || refused "applying the objects"
     message="applied"
     say "Applied: ${objects[*]}"
+    delete_surplus
   fi
   [ $wait = no ] || { wait_for_pools; say "All nodes are redirected to $registry."; }
 }
 
 do_check() {
+  read_objects
   find_conflicts
   prepare
-  name_objects
+  name_objects "${rendered[@]}"
   tell_objects
   if dry_run; then
     message="nothing would change"
@@ -706,24 +750,26 @@ do_check() {
 
 # Reads only, so that it needs no right to change anything.
 do_verify() {
-  local pool paused want have resource file triple
-  name_objects
-  ask get "$(IFS=, && printf '%s' "${kinds[*]}")" "$name" --ignore-not-found -o name || refused "looking for $name"
-  [ -n "$out" ] || fail 12 "nothing was applied: there is no object called $name" "apply it: $program"
+  local pool paused want have machines resource file triple
+  name_objects "${rendered[@]}"
+  read_objects
+  [ ${#present[@]} -gt 0 ] || fail 12 "nothing was applied: there is no object called $name" "apply it: $program"
   for resource in "${kinds[@]}"; do
     file_of "$resource"; lines_of_file "$resource" "$REPLY"
     file=$(printf '%s\n' "${lines[@]}" | sort)
-    lines_of_cluster "$resource" "$name"
+    lines_of_cluster "$resource"
     [ ${#lines[@]} -gt 0 ] || fail 12 "there is no ${resource%%.*} $name in the cluster, or it is empty" "apply it: $program"
     [ "$file" = "$(printf '%s\n' "${lines[@]}" | sort)" ] || fail 12 "${resource%%.*} $name in the cluster has other entries than the file beside this script" "see the differences with --check"
   done
+  [ ${#surplus[@]} = 0 ] || fail 12 "${surplus[0]%%.*} ${surplus[0]#*|} is still there, and the files beside this script do not have it any more" "apply again, which deletes it: $program"
   find_conflicts
   look_around
   read_pools || refused "reading the pools"
   degraded_pool "its nodes keep what they have; look at it: $OC describe machineconfigpool"
   for triple in "${!wanted[@]}"; do break; done
   for pool in ${pools[@]+"${pools[@]}"}; do
-    IFS='|' read -r pool paused want have _ <<<"$pool"
+    IFS='|' read -r pool paused want have machines _ <<<"$pool"
+    [ "${machines:-0}" != 0 ] || continue
     read_rendered "$want" || refused "reading the configuration of pool $pool"
     ! unsettled || fail 12 "pool $pool: $REPLY in $conf" "the Machine Config Operator has not taken it up: $program --wait-only"
     if [ "$want" != "$have" ]; then
@@ -775,7 +821,7 @@ do_test() {
   local namespace=registry-passthrough-test pool pool_name machines node image pod state words reason open events line start=$SECONDS
   local -A what=() pulled=()
   local pods=()
-  name_objects
+  name_objects "${rendered[@]}"
   may create namespaces
   may create pods
   read_pools || refused "reading the pools"
@@ -836,75 +882,73 @@ do_test() {
 }
 
 do_delete() {
-  local resource there=()
-  for resource in "${kinds[@]}"; do
-    ask get "$resource" "$name" --ignore-not-found -o name || refused "looking for ${resource%%.*} $name"
-    [ -z "$out" ] || there+=("$resource")
-  done
-  if [ ${#there[@]} = 0 ]; then
+  local resource object
+  read_objects
+  if [ ${#present[@]} = 0 ]; then
     message="nothing to delete"
     say "There is no object called $name."
     return
   fi
-  kinds=("${there[@]}")
   wanted=() policies=()
-  for resource in "${kinds[@]}"; do
-    ask delete "$resource" "$name" --ignore-not-found --dry-run=server || refused "deleting ${resource%%.*} $name"
-    lines_of_cluster "$resource" "$name"
-    want "$resource"
+  for object in "${present[@]}"; do
+    ask delete "${object%|*}" "${object#*|}" --ignore-not-found --dry-run=server || refused "deleting ${object%%.*} ${object#*|}"
   done
-  read_entries
+  for resource in "${kinds[@]}"; do lines_of_cluster "$resource"; want "$resource"; done
   forget
-  name_objects
+  name_objects "${present[@]}"
   save
   warn "nodes are drained one after the other when mirrors go; without the mirror they ask the sources themselves"
   drain=yes
-  for resource in "${kinds[@]}"; do
+  for object in "${present[@]}"; do
     changed=true
-    ask delete "$resource" "$name" --ignore-not-found || refused "deleting ${resource%%.*} $name"
-    say "Deleted: ${resource%%.*}/$name"
+    ask delete "${object%|*}" "${object#*|}" --ignore-not-found || refused "deleting ${object%%.*} ${object#*|}"
+    say "Deleted: ${object%%.*}/${object#*|}"
   done
   message="deleted"
   [ $wait = no ] || { wait_for_pools; say "No node is redirected to $registry by these objects."; }
 }
 
 do_rollback() {
-  local resource restored=() removed=() file triple
+  local resource restored=() removed=() kept=() object line file triple
   [ -d "$rollback_dir" ] || fail 3 "$rollback_dir is no folder" "name a backup of this script: they are in $backup_dir"
   kinds=()
   set +f
   for file in "$rollback_dir"/*.yml; do
     [ -r "$file" ] || continue
-    restored+=(-f "$file"); file=${file##*/}; kinds+=("${file%.yml}")
+    restored+=(-f "$file")
+    resource=${file##*/} resource=${resource%.yml}
+    kinds+=("$resource")
+    while IFS= read -r line; do [[ $line != '  name: '* ]] || kept+=("$resource|${line#*: }"); done <"$file"
   done
   set -f
-  [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do removed+=("$resource"); done <"$rollback_dir/absent"
-  [ ${#restored[@]} -gt 0 ] || [ ${#removed[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored" "name a backup of this script: they are in $backup_dir"
-  for resource in ${kinds[@]+"${kinds[@]}"} ${removed[@]+"${removed[@]}"}; do
+  [ ! -r "$rollback_dir/absent" ] || while IFS= read -r resource; do kinds+=("$resource"); done <"$rollback_dir/absent"
+  [ ${#kinds[@]} -gt 0 ] || fail 3 "$rollback_dir holds nothing that can be restored" "name a backup of this script: they are in $backup_dir"
+  for resource in "${kinds[@]}"; do
     case $resource in imagedigestmirrorsets.* | imagetagmirrorsets.* | imagecontentsourcepolicies.*) ;; *) fail 3 "$rollback_dir is no backup of this script: $resource" ;; esac
   done
 
   # What is there now must go, as far as neither the backup nor another object has it.
+  read_objects
+  for object in ${present[@]+"${present[@]}"}; do [[ " ${kept[*]-} " = *" $object "* ]] || removed+=("$object"); done
   wanted=() policies=()
-  for resource in ${kinds[@]+"${kinds[@]}"} ${removed[@]+"${removed[@]}"}; do lines_of_cluster "$resource" "$name"; want "$resource"; done
+  for resource in "${kinds[@]}"; do lines_of_cluster "$resource"; want "$resource"; done
   [ ${#restored[@]} = 0 ] || ask apply --server-side --field-manager=$manager --force-conflicts --dry-run=server "${restored[@]}" || refused "the server refuses the backup"
-  for resource in ${removed[@]+"${removed[@]}"}; do
-    ask delete "$resource" "$name" --ignore-not-found --dry-run=server || refused "deleting ${resource%%.*} $name"
+  for object in ${removed[@]+"${removed[@]}"}; do
+    ask delete "${object%|*}" "${object#*|}" --ignore-not-found --dry-run=server || refused "deleting ${object%%.*} ${object#*|}"
   done
   changed=true
   if [ ${#restored[@]} -gt 0 ]; then
     ask apply --server-side --field-manager=$manager --force-conflicts "${restored[@]}" || refused "restoring the backup"
-    name_objects
+    name_objects ${kept[@]+"${kept[@]}"}
     say "Restored: ${objects[*]}"
   fi
-  for resource in ${removed[@]+"${removed[@]}"}; do
-    ask delete "$resource" "$name" --ignore-not-found || refused "deleting ${resource%%.*} $name"
-    say "Deleted, as before: ${resource%%.*}/$name"
+  for object in ${removed[@]+"${removed[@]}"}; do
+    ask delete "${object%|*}" "${object#*|}" --ignore-not-found || refused "deleting ${object%%.*} ${object#*|}"
+    say "Deleted, as before: ${object%%.*}/${object#*|}"
   done
-  entries=()
-  read_entries
+  read_objects
   forget
-  for resource in ${kinds[@]+"${kinds[@]}"}; do lines_of_cluster "$resource" "$name"; want "$resource"; done
+  for resource in "${kinds[@]}"; do lines_of_cluster "$resource"; want "$resource"; done
   for triple in "${!wanted[@]}"; do unset 'gone[$triple]'; done
   message="restored"
   drain=unknown
@@ -993,7 +1037,7 @@ case $mode in
   check) do_check ;;
   verify) do_verify ;;
   test) do_test ;;
-  wait-only) name_objects; wait_for_pools; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
+  wait-only) name_objects "${rendered[@]}"; wait_for_pools; message="all nodes have it"; say "All nodes are redirected to $registry." ;;
   delete) do_delete ;;
   rollback) do_rollback ;;
 esac

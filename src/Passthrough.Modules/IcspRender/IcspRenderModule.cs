@@ -43,6 +43,7 @@ sealed class IcspRenderModule : IAnsibleModule
             new("labels", ArgumentType.Dictionary),
             new("annotations", ArgumentType.Dictionary),
             new("filename_host"),
+            new("max_object_size", ArgumentType.Number) { Default = 250_000 },
             new("backup", ArgumentType.Flag) { Default = false },
             new("owner"),
             new("group"),
@@ -73,7 +74,7 @@ sealed class IcspRenderModule : IAnsibleModule
         var files = new OutputFiles(context);
         foreach (var file in outputs.Render())
             files.Add(file);
-        ClusterLimits.RequireRoom(files.Rendered.Where(file => MirrorResource.All.Any(resource => resource.ShortName == file.Kind)).Max(file => (int?)file.Content.Length) ?? 0, nodes);
+        ClusterLimits.RequireRoom(outputs.LargestObject, nodes);
         if (outputs.Metadata(policy, files.Rendered) is { } metadata)
             files.AddMetadata($"icsp-{outputs.RegistryType}-metadata.json", metadata);
         files.Write();

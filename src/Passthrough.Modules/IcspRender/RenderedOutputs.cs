@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Files;
@@ -27,6 +28,7 @@ sealed class RenderedOutputs
     readonly IReadOnlyList<string> outputs;
     readonly ImmutableArray<MirrorResource> kinds;
     readonly DayZeroOutputs dayZero;
+    readonly int maxObjectSize;
     readonly string name;
     readonly string filenameHost;
 
@@ -41,10 +43,16 @@ sealed class RenderedOutputs
         RegistryType = arguments.RequiredText("registry_type");
         name = ObjectName.Check(arguments.Text("name") is { Length: > 0 } given ? given : $"registry-passthrough-{RegistryType}");
         filenameHost = FileName(arguments.Text("filename_host") is { Length: > 0 } host ? host : Environment.MachineName);
+        maxObjectSize = arguments.Number("max_object_size")!.Value;
+        if (maxObjectSize < 0)
+            throw new ModuleException(ErrorCodes.InvalidArgument, $"max_object_size {maxObjectSize} is less than 0", "give a number of bytes, or 0 for objects of any size");
         dayZero = new DayZeroOutputs(context, registry, naming, plan, version);
     }
 
     public string RegistryType { get; }
+
+    /// <summary>Bytes; 0 before <see cref="Render"/>.</summary>
+    public int LargestObject { get; private set; }
 
     /// <summary>What a cluster gets from the apply script.</summary>
     public ImmutableArray<MirrorSet> Applied => [.. RenderedKinds.Applied(kinds).Select(resource => plan.Set(resource.Kind, name))];
@@ -73,7 +81,7 @@ sealed class RenderedOutputs
             var annotations = ObjectName.Annotations(context.Arguments.Dictionary("annotations"));
             foreach (var resource in kinds)
             {
-                var manifest = new RenderedFile(ManifestName(resource), resource.ShortName, MirrorSetManifest.Render(plan.Set(resource.Kind, name), labels, annotations));
+                var manifest = new RenderedFile(ManifestName(resource), resource.ShortName, RenderManifest(resource, labels, annotations));
                 yield return manifest;
                 // What the installer applies while it makes the cluster, of the kinds that such a cluster is to have.
                 if (outputs.Contains(DayZeroOutputs.InstallConfig) && RenderedKinds.Applied(kinds).Contains(resource))
@@ -89,6 +97,24 @@ sealed class RenderedOutputs
             yield return file;
         foreach (var file in others)
             yield return file;
+    }
+
+    // One file for all parts of a kind, so that none is left when there are fewer.
+    string RenderManifest(MirrorResource resource, IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string> annotations)
+    {
+        var text = new StringBuilder();
+        foreach (var part in MirrorSetManifest.Split(plan.Set(resource.Kind, name), labels, annotations, maxObjectSize))
+        {
+            ObjectName.Check(part.Name);
+            var document = MirrorSetManifest.Render(part, labels, annotations);
+            var size = Encoding.UTF8.GetByteCount(document);
+            LargestObject = Math.Max(LargestObject, size);
+            if (maxObjectSize > 0 && size > maxObjectSize)
+                context.Warnings.Add($"{part.Kind} {part.Name} has {size} bytes, for the entry of {part.Entries[0].Source} alone is larger than max_object_size: by hand it may need oc apply --server-side");
+            text.Append(document);
+        }
+
+        return text.ToString();
     }
 
     string RenderScript(IEnumerable<RenderedFile> others) => new ApplyScript

@@ -159,6 +159,8 @@ public sealed class BadInputTests : IAsyncLifetime
             ("a CA to trust that is no certificate", [("outputs", new JArray("trusted_ca")), ("registry_ca_file", text)]),
             ("a CA to trust with its private key", [("outputs", new JArray("trusted_ca")), ("registry_ca_file", stage.Folder.Write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))]),
             ("a port that contradicts", [("registry_host", "https://registry.local:1")]),
+            ("objects of less than nothing", [("max_object_size", -1)]),
+            ("objects without room for an entry", [("max_object_size", 100)]),
             ("a mode that is none", [("mode", "rw")]),
             ("a folder where a file is", [("dest_dir", Path.Combine(text, "icsp"))]));
         await Snapshot.Verify(catalogue.ToString());

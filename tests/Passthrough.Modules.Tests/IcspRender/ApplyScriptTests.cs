@@ -173,6 +173,101 @@ public sealed class ApplyScriptTests : IDisposable
         Ended(3, "holds nothing that can be restored", await Run(cluster, "--rollback", folder.Folder("empty")));
     }
 
+    static IEnumerable<string> Parts(FakeCluster cluster, string plural = "imagedigestmirrorsets") =>
+        new[] { Name, $"{Name}-0", $"{Name}-1", $"{Name}-2", $"{Name}-x" }.Where(name => cluster.Get(plural, name) is not null).Select(name => name[Name.Length..]);
+
+    // Objects of one entry each.
+    Task RenderParts(int count) => Render(("max_object_size", 800), ("registries", new JArray(Enumerable.Range(0, count).Select(i => (object)$"quay.io/{new string('a', 100)}{i}"))));
+
+    [Fact]
+    public async Task A_list_grows_into_parts_and_back_and_leaves_nothing_behind()
+    {
+        await using var cluster = await FakeCluster.Start();
+        await RenderParts(1);
+        Ended(0, "All nodes", await Run(cluster));
+        Assert.Equal([""], Parts(cluster));
+
+        // From one to three: the whole goes after its parts are there, and not before.
+        await RenderParts(3);
+        var predicted = await Run(cluster, "--check");
+        Ended(10, $"  imagedigestmirrorsets/{Name}-2\n", predicted);
+        Assert.Contains($"  imagetagmirrorsets/{Name} is deleted then: the files beside this script do not have it any more\n", predicted.Error, StringComparison.Ordinal);
+        Assert.Contains($"- imagedigestmirrorsets/{Name}: deleted, for the files beside this script do not have it any more\n", predicted.Output, StringComparison.Ordinal);
+        Assert.Equal([""], Parts(cluster));
+        Ended(12, "has other entries than the file beside this script", await Run(cluster, "--verify"));
+        Ended(0, $"Deleted, for the files beside this script do not have it any more: imagedigestmirrorsets/{Name}\n", await Run(cluster));
+        Assert.Equal(["-0", "-1", "-2"], Parts(cluster));
+        Assert.Equal(["-0", "-1", "-2"], Parts(cluster, "imagetagmirrorsets"));
+        Assert.All(cluster.Writes.TakeLast(2), write => Assert.StartsWith("DELETE ", write, StringComparison.Ordinal));
+        Ended(0, "The objects are as they should be:", await Run(cluster));
+        Ended(0, "agree with the files beside this script", await Run(cluster, "--verify"));
+        Ended(0, "Nothing would change.", await Run(cluster, "--check"));
+
+        // Fewer parts, then one object again.
+        await RenderParts(2);
+        var result = await Run(cluster, "--json");
+        Ended(0, $"Deleted, for the files beside this script do not have it any more: imagetagmirrorsets/{Name}-2\n", result);
+        Assert.Equal(["-0", "-1"], Parts(cluster));
+        Assert.Equal([$"imagedigestmirrorsets/{Name}-0", $"imagedigestmirrorsets/{Name}-1", $"imagetagmirrorsets/{Name}-0", $"imagetagmirrorsets/{Name}-1"], Json.Parse(result.Output)["objects"]!.Select(one => (string)one!));
+        await RenderParts(1);
+        Ended(0, "All nodes", await Run(cluster));
+        Assert.Equal([""], Parts(cluster));
+        Assert.Equal([""], Parts(cluster, "imagetagmirrorsets"));
+
+        // Each backup is of one time: what came later goes, what was then comes back.
+        var backups = Directory.GetDirectories(folder["out", "backup"]).Order(StringComparer.Ordinal).ToList();
+        Ended(0, $"Deleted, as before: imagedigestmirrorsets/{Name}\n", await Run(cluster, "--rollback", backups[2]));
+        Assert.Equal(["-0", "-1", "-2"], Parts(cluster));
+        Ended(0, $"Deleted, as before: imagetagmirrorsets/{Name}-2\n", await Run(cluster, "--rollback", backups[3]));
+        Assert.Equal(["-0", "-1"], Parts(cluster));
+
+        await RenderParts(3);
+        Ended(0, $"Deleted: imagetagmirrorsets/{Name}-1\n", await Run(cluster, "--delete"));
+        Assert.Empty(Parts(cluster));
+        Assert.Empty(Parts(cluster, "imagetagmirrorsets"));
+        Ended(0, "All nodes have what they had.", await Run(cluster, "--rollback", Directory.GetDirectories(folder["out", "backup"]).Max()!));
+        Assert.Equal(["-0", "-1"], Parts(cluster, "imagetagmirrorsets"));
+        Ended(0, "Deleted, as before: ", await Run(cluster, "--rollback", backups[0]));
+        Assert.Empty(Parts(cluster));
+    }
+
+    [Fact]
+    public async Task What_is_called_alike_and_is_somebody_elses_stays()
+    {
+        await RenderParts(3);
+        await using var cluster = await FakeCluster.Start(new() { Denied = ["delete imagetagmirrorsets"] });
+        var alike = new[] { Name, $"{Name}-7", $"{Name}-x" };
+        foreach (var name in alike)
+            cluster.Put("imagedigestmirrorsets", Set("imageDigestMirrors", name, Entry("example.com", "other.local/x")));
+        var other = Set("imageDigestMirrors", $"{Name}-9", Entry("example.com", "other.local/x"));
+        other["metadata"]!["annotations"] = new JObject { ["ocp4-disconnected-helper.io/part-of"] = "another" };
+        cluster.Put("imagedigestmirrorsets", other);
+
+        Ended(0, $"warning: imagedigestmirrorsets {Name} is not touched: it has no label app.kubernetes.io/part-of: registry-passthrough, so somebody else made it", await Run(cluster));
+        Assert.DoesNotContain(cluster.Writes, write => write.StartsWith("DELETE ", StringComparison.Ordinal));
+
+        // Who may not delete what is left is told before anything is changed.
+        await RenderParts(2);
+        var before = cluster.Writes.Count;
+        Ended(5, "this account may not delete imagetagmirrorsets", await Run(cluster));
+        Ended(12, $"has other entries than the file beside this script", await Run(cluster, "--verify"));
+        Assert.Equal(before, cluster.Writes.Count);
+        Assert.All([.. alike, $"{Name}-9"], name => Assert.NotNull(cluster.Get("imagedigestmirrorsets", name)));
+    }
+
+    /// <summary>Without the right to list, ours are asked for by name.</summary>
+    [Fact]
+    public async Task Parts_are_found_without_the_right_to_list()
+    {
+        await RenderParts(2);
+        await using var cluster = await FakeCluster.Start(new() { Denied = ["list imagetagmirrorsets"] });
+
+        Ended(0, "warning: conflicts with other objects are not seen: Error from server (Forbidden)", await Run(cluster));
+        Ended(0, "agree with the files beside this script", await Run(cluster, "--verify"));
+        Ended(0, $"Deleted: imagetagmirrorsets/{Name}-1\n", await Run(cluster, "--delete"));
+        Assert.Empty(Parts(cluster));
+    }
+
     [Fact]
     public async Task A_mirror_that_others_list_too_is_not_waited_for_when_it_is_deleted()
     {

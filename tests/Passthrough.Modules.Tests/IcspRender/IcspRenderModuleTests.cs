@@ -176,6 +176,40 @@ public sealed partial class IcspRenderModuleTests : IDisposable
     }
 
     [Fact]
+    public async Task A_long_list_is_in_parts_of_one_file_and_they_do_not_meet_each_other()
+    {
+        var more = new (string, JToken?)[] { ("registries", new JArray("quay.io", "ghcr.io", "docker.io")), ("mirror_source_policy", "NeverContactSource"), ("max_object_size", 480), ("outputs", new JArray("manifests", "install_config")) };
+        var answer = await Run(more);
+
+        var parts = Yaml.ParseAll(Read("idms-harbor-bastion.yml")).Cast<JObject>().ToList();
+        Assert.Equal(["registry-passthrough-harbor-0", "registry-passthrough-harbor-1", "registry-passthrough-harbor-2"], parts.Select(part => (string)part["metadata"]!["name"]!));
+        Assert.All(parts, part => Assert.Equal("registry-passthrough-harbor", (string)part["metadata"]!["annotations"]!["ocp4-disconnected-helper.io/part-of"]!));
+        Assert.Equal(["docker.io", "quay.io", "ghcr.io"], parts.Select(part => (string)Assert.Single(part["spec"]!["imageDigestMirrors"]!)["source"]!));
+        Assert.Equal(Read("idms-harbor-bastion.yml"), Read("openshift/99-registry-passthrough-harbor-idms.yml"));
+        Assert.Null(answer["warnings"]);
+        Assert.False((bool)(await Run(more))["changed"]!);
+
+        // What the same name had before with another policy is replaced; what somebody else called alike is not.
+        var before = Yaml.ParseAll(Read("itms-harbor-bastion.yml").Replace("NeverContactSource", "AllowContactingSource", StringComparison.Ordinal)).Cast<JObject>().ToList();
+        Assert.Empty((await Run([.. more, ("existing_objects", new JArray(before))]))["conflicts"]!);
+        Assert.Empty((await Run([.. more, ("max_object_size", 0), ("existing_objects", new JArray(before))]))["conflicts"]!);
+        ((JObject)before[0]["metadata"]!).Remove("annotations");
+        Assert.Equal("ImageTagMirrorSet registry-passthrough-harbor-0", (string)Assert.Single((await Run([.. more, ("max_object_size", 0), ("existing_objects", new JArray(before))]))["conflicts"]!)["object"]!);
+    }
+
+    [Fact]
+    public async Task An_entry_that_is_larger_than_an_object_should_be_is_said()
+    {
+        var mirrors = new JArray(Enumerable.Range(0, 50).Select(i => $"m{i}.local/q"));
+        var answer = await Run(("registries", new JArray("ghcr.io", new JObject { ["source"] = "quay.io", ["mirrors"] = mirrors })), ("max_object_size", 800), ("kinds", new JArray("idms", "itms")));
+
+        Assert.Equal([Warning("ImageDigestMirrorSet", "idms"), Warning("ImageTagMirrorSet", "itms")], answer["warnings"]!.Select(warning => (string)warning!));
+
+        string Warning(string kind, string shortName) =>
+            $"{kind} registry-passthrough-harbor-0 has {Read($"{shortName}-harbor-bastion.yml").IndexOf("---\n", 4, StringComparison.Ordinal)} bytes, for the entry of quay.io alone is larger than max_object_size: by hand it may need oc apply --server-side";
+    }
+
+    [Fact]
     public async Task What_a_cluster_has_may_be_a_file_that_oc_printed()
     {
         var dump = folder.Write("dump.yaml", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: config.openshift.io/v1\n  kind: ImageDigestMirrorSet\n  metadata: {name: theirs, resourceVersion: '1', uid: x}\n  spec: {imageDigestMirrors: [{source: quay.io/a, mirrors: [t.local/a]}]}\n  status: {}\n- {apiVersion: v1, kind: Namespace, metadata: {name: x}}\n");
@@ -338,7 +372,7 @@ public sealed partial class IcspRenderModuleTests : IDisposable
         using (var large = File.OpenWrite(folder["large.yaml"]))
             large.SetLength((16 << 20) + 1);
         mistakes = [.. mistakes, ($"import_files {folder["large.yaml"]} has 16777217 bytes; 16777216 are accepted", await Run(("import_files", new JArray(folder["large.yaml"]))))];
-        mistakes = [.. mistakes, ("the objects would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name")))))];
+        mistakes = [.. mistakes, ("the largest object would have ", await Run(("extra_mirrors", new JArray(Enumerable.Range(0, 6000).Select(i => (object)$"quay.io/organisation-number-{i}/with-a-long-name")))))];
 
         foreach (var (start, answer) in mistakes)
         {

@@ -96,6 +96,16 @@ public sealed class FakeCluster : IAsyncDisposable
     public JObject? Get(string plural, string name, string? ns = null) =>
         FakeResource.All.Single(resource => resource.Plural == plural) is var resource && objects.Get(resource, Key(resource, ns, name)) is { } value ? (JObject)value.DeepClone() : null;
 
+    /// <summary>Lets the operator and the nodes do all that they are going to do.</summary>
+    public void Settle()
+    {
+        for (var i = 0; i < (settings.Pools.Values.Sum() + 2) * settings.ReadsPerStep; i++)
+            _ = machineConfigs.List().Count();
+    }
+
+    /// <summary>The registries.conf that the nodes of a pool have, by the model of the operator (mco-golden.json).</summary>
+    public string NodesConf(string pool) => machineConfigs.OnNodes(pool);
+
     public ValueTask DisposeAsync() => application.DisposeAsync();
 
     static string Key(FakeResource resource, string? ns, string name) => resource.IsNamespaced ? $"{ns}/{name}" : name;

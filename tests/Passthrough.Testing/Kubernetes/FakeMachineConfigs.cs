@@ -48,6 +48,9 @@ sealed class FakeMachineConfigs(FakeClusterSettings settings)
         return now;
     }
 
+    /// <summary>The registries.conf that a pool's nodes have.</summary>
+    public string OnNodes(string pool) => configs[pools[pool].Current];
+
     public JObject? Get(string name) => pools.TryGetValue(name, out var pool) ? Show(pool) : null;
 
     public JObject? Config(string name) => !configs.TryGetValue(name, out var text) ? null : new JObject

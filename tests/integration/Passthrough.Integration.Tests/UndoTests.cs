@@ -78,7 +78,14 @@ public sealed class UndoTests : IDisposable
             login = Encoding.UTF8.GetString(Convert.FromBase64String((string)Json.TryParseObject(File.ReadAllText(account))!["auths"]![stage.Name]!["auth"]!));
         }
 
+        // A part of an earlier, longer list.
+        cluster.Put("imagetagmirrorsets", new JObject
+        {
+            ["metadata"] = new JObject { ["name"] = $"{name}-3", ["annotations"] = new JObject { ["ocp4-disconnected-helper.io/part-of"] = name } },
+            ["spec"] = new JObject { ["imageTagMirrors"] = new JArray(new JObject { ["source"] = "example.com", ["mirrors"] = new JArray("old.local/example.com") }) },
+        });
         var undone = (await Run(Undo, "-e", "undo_cluster=true")).MustSucceed();
+        Assert.Null(cluster.Get("imagetagmirrorsets", $"{name}-3"));
         Assert.Equal(predicted.Changed, undone.Changed);
         Assert.Null(cluster.Get("imagedigestmirrorsets", name));
         Assert.Null(cluster.Get("imagetagmirrorsets", name));

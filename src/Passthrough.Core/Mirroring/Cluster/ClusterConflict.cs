@@ -14,7 +14,7 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
 
     /// <summary>Everything that <paramref name="ours"/> would meet.</summary>
     /// <param name="ours">What is to be applied.</param>
-    /// <param name="existing">What the cluster has; objects of ours among them are taken for replaced.</param>
+    /// <param name="existing">What the cluster has; objects of ours among them, and parts of ours, are taken for replaced.</param>
     /// <param name="version">The cluster's; null where it is not known.</param>
     public static IEnumerable<ClusterConflict> Find(IReadOnlyCollection<MirrorSet> ours, MirrorObjects existing, OpenShiftVersion? version)
     {
@@ -32,7 +32,7 @@ public sealed record ClusterConflict(string Type, string? Source, string? Object
 
     /// <summary>The objects that stay beside ours.</summary>
     public static ImmutableArray<MirrorSet> Others(IReadOnlyCollection<MirrorSet> ours, IEnumerable<MirrorSet> existing) =>
-        [.. existing.Where(set => !ours.Any(own => own.Kind == set.Kind && own.Name == set.Name))];
+        [.. existing.Where(set => !ours.Any(own => own.Kind == set.Kind && own.Whole == set.Whole))];
 
     static IEnumerable<ClusterConflict> Policies(IReadOnlyCollection<MirrorSet> ours, IEnumerable<MirrorSet> others)
     {
