@@ -16,6 +16,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
 
     readonly TemporaryTags temporaryTags = new(target);
     readonly ConcurrentDictionary<int, bool> incomplete = new();
+    readonly ConcurrentDictionary<(string Repository, Digest Digest), Lazy<Task>> children = new();
 
     /// <summary>How many images are pushed side by side.</summary>
     int ImagesAtOnce => options.Concurrency * 2;
@@ -222,16 +223,20 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             return new CopyOutcome(item, left.Count == 0 ? CopyStatus.Present : CopyStatus.Updated) { Before = before };
         }
 
+        int manifests;
         try
         {
-            await PutManifestsAsync(item, tree, cancellation);
+            manifests = await PutManifestsAsync(item, tree, cancellation);
         }
-        catch (ModuleException e) when (e.Code == "MANIFEST_BLOB_UNKNOWN")
+        catch (ModuleException e) when (e.Code is "MANIFEST_BLOB_UNKNOWN" or "DIGEST_INVALID")
         {
-            // A registry has collected a blob between upload and manifest, or took a mount for done that was not: ask for each, once.
+            // A registry has collected a blob between upload and manifest, or took a mount for done that was not, or (distribution) has read its own note
+            // of a child while somebody else was writing that: ask for each, once.
+            foreach (var child in tree.Manifests)
+                children.TryRemove((item.Target.Repository, child.Raw.Digest), out _);
             foreach (var blob in wanted)
                 await blobs.RepairAsync(item, blob, cancellation);
-            await PutManifestsAsync(item, tree, cancellation);
+            manifests = await PutManifestsAsync(item, tree, cancellation);
         }
 
         await temporaryTags.RemoveAsync(item.Target, temporaryTags.Of(tree), cancellation);
@@ -239,19 +244,43 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         {
             Before = before,
             BytesUploaded = sent,
-            Manifests = tree.Manifests.Length,
+            Manifests = manifests,
         };
     }
 
-    async Task PutManifestsAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    /// <returns>How many were put.</returns>
+    async Task<int> PutManifestsAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
     {
+        var count = 1;
         // Manifests of single images first and side by side, then indexes from the innermost outwards, the tag last.
-        var children = tree.Manifests[..^1];
-        await ForEachAsync(children.Where(manifest => manifest.Manifests.IsEmpty), options.Concurrency, async (manifest, token) =>
-            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, manifest.Raw.Digest), manifest.Raw, token), cancellation);
-        foreach (var index in children.Where(manifest => !manifest.Manifests.IsEmpty))
-            await target.PutManifestAsync(temporaryTags.NameOf(item.Target, index.Raw.Digest), index.Raw, cancellation);
+        var below = tree.Manifests[..^1];
+        await ForEachAsync(below.Where(manifest => manifest.Manifests.IsEmpty), options.Concurrency, async (manifest, _) =>
+        {
+            if (await PutChildAsync(item, manifest.Raw, cancellation))
+                Interlocked.Increment(ref count);
+        }, cancellation);
+        foreach (var index in below.Where(manifest => !manifest.Manifests.IsEmpty))
+            count += await PutChildAsync(item, index.Raw, cancellation) ? 1 : 0;
         await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, cancellation);
+        return count;
+    }
+
+    // Two tags of one repository often share their children. Each is put once: distribution, asked whether it has a child that is being put again, says now
+    // and then that it has not. What one image failed at, the next tries itself.
+    async Task<bool> PutChildAsync(CopyItem item, RawManifest child, CancellationToken cancellation)
+    {
+        var own = new Lazy<Task>(() => target.PutManifestAsync(temporaryTags.NameOf(item.Target, child.Digest), child, cancellation));
+        var put = children.GetOrAdd((item.Target.Repository, child.Digest), own);
+        try
+        {
+            await put.Value;
+            return put == own;
+        }
+        catch
+        {
+            children.TryRemove((item.Target.Repository, child.Digest), out _);
+            throw;
+        }
     }
 
     static CopyOutcome Failed(CopyItem item, Digest? before, ModuleException e) => new(item, CopyStatus.Failed)

@@ -109,7 +109,8 @@ public sealed class LoadedArchivesTests(LoadedArchivesTests.RealRegistry real) :
 
         var report = await Copy(archive, Naming(place));
 
-        Assert.Equal(expected, report.Outcomes.Select(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Present));
+        var arrived = report.Outcomes.Select(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Present).ToList();
+        Assert.True(expected.SequenceEqual(arrived), $"{string.Join(' ', arrived)} arrived of {string.Join(' ', expected)}: {string.Join("; ", report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().Select(error => error.Message))}");
         foreach (var outcome in report.Outcomes)
         {
             if (outcome.Status == CopyStatus.Failed)

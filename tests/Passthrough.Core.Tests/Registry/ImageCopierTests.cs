@@ -166,6 +166,38 @@ public sealed class ImageCopierTests : IDisposable
     }
 
     [Fact]
+    public async Task Two_tags_of_one_index_put_its_children_once()
+    {
+        Dictionary<string, BuiltImage> both = new() { ["quay.io/a/one:1"] = One, ["quay.io/a/one:latest"] = One };
+        using var archive = Archive(both);
+
+        var report = await Copy(archive);
+
+        AssertDelivered(both);
+        var puts = target.Requests.Where(request => request.StartsWith("PUT manifest", StringComparison.Ordinal)).ToList();
+        Assert.Equal(puts.Distinct(), puts);
+        Assert.Equal(One.Children.Count + 2, puts.Count);
+        Assert.Equal(puts.Count, report.Outcomes.Sum(outcome => outcome.Manifests));
+    }
+
+    [Fact]
+    public async Task A_registry_that_stumbles_over_another_writer_is_asked_once_more()
+    {
+        using var archive = Archive(Images);
+        var stumbles = 1;
+        target.AfterPutManifest = image =>
+        {
+            // docker-registry, when it reads what somebody else is just writing.
+            if (image.Repository == "mirror/quay.io/a/one" && image.Tag is not null && stumbles-- > 0)
+                throw new ModuleException("DIGEST_INVALID", "provided digest did not match uploaded content") { HttpStatus = 400 };
+        };
+
+        await Copy(archive);
+
+        AssertDelivered(Images);
+    }
+
+    [Fact]
     public async Task A_flipped_byte_fails_its_image_before_the_registry_has_all_bytes()
     {
         var path = Write(Images);
