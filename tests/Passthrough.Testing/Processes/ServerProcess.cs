@@ -33,6 +33,16 @@ public sealed class ServerProcess : IAsyncDisposable
 
     public int Id => process.Id;
 
+    /// <summary>What it has taken of the processors, up to now.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Both streams, line by line, up to now.</summary>
     public IReadOnlyList<string> Log
     {

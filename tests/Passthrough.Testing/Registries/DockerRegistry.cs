@@ -57,6 +57,9 @@ public sealed partial class DockerRegistry : IAsyncDisposable
     /// <summary>Everything it printed since its last start, access log included.</summary>
     public IReadOnlyList<string> Log => server?.Log ?? [];
 
+    /// <summary>What it has taken of the processors since it started.</summary>
+    public TimeSpan ProcessorTime => server!.ProcessorTime;
+
     /// <summary>Starts the registry and waits until it answers.</summary>
     /// <param name="folder">Its configuration and, by default, its content.</param>
     /// <param name="settings">What it offers; by default plain HTTP for anybody.</param>

@@ -24,6 +24,7 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
     readonly TestFolder folder = new("bench");
     readonly Dictionary<string, List<double>> seconds = new(StringComparer.Ordinal);
     readonly Dictionary<string, BuiltImage> images = BenchImages.Build(size);
+    TimeSpan ownProcessorTime;
     long peakKibibytes;
     int registries;
 
@@ -34,9 +35,15 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
         using var pki = new Pki(folder["pki"]);
         OciLayout.Write(folder["layout"], images);
         (await Command.Run(["tar", "-C", folder["layout"], "-cf", Archive, "."], new CommandSettings { Timeout = Patience })).MustSucceed();
-        var floor = new Floor(folder, images);
+        var floor = new Floor(folder, "floor", images);
+        var floors = new Dictionary<string, Floor>(StringComparer.Ordinal);
         foreach (var (name, count) in new[] { (Few, 10), (Many, 100) })
-            OciLayout.WriteTar(folder[$"{name}.tar"], BenchImages.Build(size with { Images = count }));
+        {
+            var set = BenchImages.Build(size with { Images = count });
+            OciLayout.WriteTar(folder[$"{name}.tar"], set);
+            floors[name] = new Floor(folder, $"floor of {name}", set);
+        }
+
         for (var round = 0; round < size.Rounds; round++)
         {
             await OnEmpty(pki, async registry => Note("load floor", await floor.Load(registry)));
@@ -55,8 +62,17 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
                 Note("rerun skopeo", await SkopeoLoad(registry, $"oci-archive:{Archive}"));
             });
             await OnEmpty(pki, async registry => Note("load skopeo oci", await SkopeoLoad(registry, $"oci:{folder["layout"]}")));
-            foreach (var name in new[] { Few, Many })
-                await OnEmpty(pki, async registry => Note(name, await Module(registry, "loaded", ("path", folder[$"{name}.tar"]))));
+            foreach (var (name, floorOf) in floors)
+            {
+                await OnEmpty(pki, async registry => Note($"{name}: floor", await floorOf.Load(registry)));
+                await OnEmpty(pki, async registry =>
+                {
+                    Note(name, await Module(registry, "loaded", ("path", folder[$"{name}.tar"])));
+                    Note($"{name}: processor time of image_archive", ownProcessorTime);
+                    Note($"{name}: processor time of the registry", registry.ProcessorTime);
+                });
+            }
+
             Note("verify", await Module(null, "verified", ("path", Archive)));
             Note("verify sha256sum", (await Shell($"find layout/blobs -type f -print0 | xargs -0 -n 1 -P {Environment.ProcessorCount} sha256sum")).Duration);
         }
@@ -87,10 +103,12 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
         var environment = registry?.Environment() ?? [];
         if (state == "saved")
             environment["SSL_CERT_FILE"] = registry!.CaFile;
-        var result = (await Command.Run(["/usr/bin/time", "-f", "%M", "-o", memory, .. command], new CommandSettings { Timeout = Patience, Environment = environment })).MustSucceed();
+        var result = (await Command.Run(["/usr/bin/time", "-f", "%M %U %S", "-o", memory, .. command], new CommandSettings { Timeout = Patience, Environment = environment })).MustSucceed();
         if (new ModuleAnswer(result).MustSucceed().Json["images"] is not JArray { Count: > 0 })
             throw new InvalidOperationException(result.ToString());
-        peakKibibytes = Math.Max(peakKibibytes, long.Parse((await File.ReadAllTextAsync(memory)).Trim(), CultureInfo.InvariantCulture));
+        var measured = (await File.ReadAllTextAsync(memory)).Trim().Split(' ');
+        peakKibibytes = Math.Max(peakKibibytes, long.Parse(measured[0], CultureInfo.InvariantCulture));
+        ownProcessorTime = TimeSpan.FromSeconds(double.Parse(measured[1], CultureInfo.InvariantCulture) + double.Parse(measured[2], CultureInfo.InvariantCulture));
         return result.Duration;
     }
 
@@ -144,7 +162,9 @@ sealed class Bench(BenchSize size) : IAsyncDisposable
         Row(text, "save", "save floor", "curl -Z and cat, the floor", 1.8);
         Row(text, "verify", "verify sha256sum", "sha256sum on the same cores", 1.3);
         Row(text, Many, Few, "as many bytes in 10 images", 1.5);
+        Row(text, Many, $"{Many}: floor", "curl -Z, the floor", 1.4);
         text.AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"curl -Z itself needs {Median($"{Many}: floor") / Median($"{Few}: floor"):0.00} times as long for 100 images as for 10. Processor time, 10 and 100 images: the registry {Median($"{Few}: processor time of the registry"):0.0} and {Median($"{Many}: processor time of the registry"):0.0} s, image_archive {Median($"{Few}: processor time of image_archive"):0.0} and {Median($"{Many}: processor time of image_archive"):0.0} s.");
         text.AppendLine(CultureInfo.InvariantCulture, $"The most memory that image_archive had: {peakKibibytes / 1024} MiB.");
         return text.ToString();
     }

@@ -9,20 +9,20 @@ using Passthrough.Testing.Registries;
 namespace Passthrough.Bench;
 
 /// <summary>The least that the work costs: curl with keep-alive, four transfers at a time, every unique blob once, mounts and manifests to the same end.</summary>
-sealed class Floor(TestFolder folder, IReadOnlyDictionary<string, BuiltImage> images)
+sealed class Floor(TestFolder folder, string name, IReadOnlyDictionary<string, BuiltImage> images)
 {
     const string AtOnce = "4";
 
     /// <summary>Brings everything into an empty registry.</summary>
     public async Task<TimeSpan> Load(DockerRegistry registry)
     {
-        var files = Directory.CreateDirectory(folder["floor"]).FullName;
+        var files = Directory.CreateDirectory(folder[name]).FullName;
         var firsts = new List<(string Repository, BuiltBlob Blob)>();
         var mounts = new List<(string Repository, string From, BuiltBlob Blob)>();
         var places = new Dictionary<Digest, string>();
-        foreach (var (name, image) in images)
+        foreach (var (reference, image) in images)
         {
-            var repository = RepositoryOf(name);
+            var repository = RepositoryOf(reference);
             foreach (var blob in image.AllBlobs)
             {
                 if (places.TryGetValue(blob.Digest, out var from))
@@ -41,14 +41,14 @@ sealed class Floor(TestFolder folder, IReadOnlyDictionary<string, BuiltImage> im
             spent += await Curl(registry, mounts.Select(mount => $"url = \"{registry.Address}v2/{mount.Repository}/blobs/uploads/?mount={Uri.EscapeDataString(mount.Blob.Digest.ToString())}&from={mount.From}\"\nrequest = POST\ndata = \"\"\n"));
         var manifests = new List<string>();
         var roots = new List<string>();
-        foreach (var (name, image) in images)
+        foreach (var (reference, image) in images)
         {
             foreach (var manifest in image.Manifests)
             {
                 var file = Path.Combine(files, manifest.Digest.Hex);
                 await WriteOnce(file, manifest.Manifest.Bytes.ToArray());
                 var isRoot = manifest.Digest == image.Digest;
-                (isRoot ? roots : manifests).Add($"url = \"{registry.Address}v2/{RepositoryOf(name)}/manifests/{(isRoot ? name[(name.LastIndexOf(':') + 1)..] : manifest.Digest)}\"\nupload-file = \"{file}\"\nheader = \"Content-Type: {manifest.Manifest.MediaType}\"\n");
+                (isRoot ? roots : manifests).Add($"url = \"{registry.Address}v2/{RepositoryOf(reference)}/manifests/{(isRoot ? reference[(reference.LastIndexOf(':') + 1)..] : manifest.Digest)}\"\nupload-file = \"{file}\"\nheader = \"Content-Type: {manifest.Manifest.MediaType}\"\n");
             }
         }
 
@@ -61,10 +61,10 @@ sealed class Floor(TestFolder folder, IReadOnlyDictionary<string, BuiltImage> im
         var files = Directory.CreateDirectory(folder["floor-save"]).FullName;
         var requests = new List<string>();
         var seen = new HashSet<Digest>();
-        foreach (var (name, image) in images)
+        foreach (var (reference, image) in images)
         {
             foreach (var blob in image.AllBlobs.Where(blob => seen.Add(blob.Digest)))
-                requests.Add($"url = \"{registry.Address}v2/{RepositoryOf(name)}/blobs/{blob.Digest}\"\noutput = \"{files}/{blob.Digest.Hex}\"\n");
+                requests.Add($"url = \"{registry.Address}v2/{RepositoryOf(reference)}/blobs/{blob.Digest}\"\noutput = \"{files}/{blob.Digest.Hex}\"\n");
         }
 
         var spent = await Curl(registry, requests, isDownload: true);
