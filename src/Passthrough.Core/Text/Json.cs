@@ -153,19 +153,14 @@ public static class Json
     public static void WriteAscii(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members, Action<string> write) => new JsonText(isIndented: false, isAscii: true, write).Write(members);
 
     /// <summary>The bytes that <see cref="Indented(JToken)"/> has, of an object that is never held as a whole.</summary>
-    /// <param name="members">Each a value, or the entries of a list, made one by one.</param>
+    /// <param name="members">Each a value, or the entries of a list, made one by one. They are asked for twice: what is measured first needs no room to grow.</param>
     public static byte[] IndentedBytes(IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> members)
     {
-        var pieces = new List<byte[]>();
-        new JsonText(isIndented: true, isAscii: false, piece => pieces.Add(Utf8.GetBytes(piece))).Write(members);
-        var bytes = new byte[pieces.Sum(piece => piece.Length) + 1];
+        var length = 1;
+        new JsonText(isIndented: true, isAscii: false, piece => length += Utf8.GetByteCount(piece)).Write(members);
+        var bytes = new byte[length];
         var end = 0;
-        foreach (var piece in pieces)
-        {
-            piece.CopyTo(bytes, end);
-            end += piece.Length;
-        }
-
+        new JsonText(isIndented: true, isAscii: false, piece => end += Utf8.GetBytes(piece, bytes.AsSpan(end))).Write(members);
         bytes[end] = (byte)'\n';
         return bytes;
     }

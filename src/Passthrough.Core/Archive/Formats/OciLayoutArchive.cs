@@ -114,7 +114,8 @@ public sealed class OciLayoutArchive : ImageArchive
                 kept.TryAdd($"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}", image);
         }
 
-        Images = [.. kept.Values];
+        // What was said about them has been understood, and there may be thousands.
+        Images = [.. kept.Values.Select(image => image with { Root = image.Root with { Annotations = Descriptor.EmptyAnnotations } })];
         Attachments = [.. attached.DistinctBy(attachment => $"{attachment.Digest} {attachment.Annotation(Annotations.RefName)}")];
         Skipped = skipped.ToImmutable();
     }
