@@ -4,6 +4,7 @@ using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Registry;
+using Passthrough.Modules.Shared;
 
 namespace Passthrough.Modules.ImageArchive;
 
@@ -49,8 +50,9 @@ static class InspectedState
         var needs = "";
         if (run.HasRegistry)
         {
-            var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(run.Connect()), cancellation);
-            needs = await CompareAsync(run, plan, outcomes, data, cancellation);
+            var connection = run.Connect();
+            var plan = await LoadPlan.MakeAsync(archive, chosen.Where(image => image.Reference is not null), run.Naming(connection), cancellation);
+            needs = await CompareAsync(run, connection, plan, outcomes, data, cancellation);
             lists["mirror_map"] = ResultParts.MirrorMap(plan.Items);
         }
 
@@ -109,9 +111,8 @@ static class InspectedState
     }
 
     // Asks as a load in check mode does. Images that could not be loaded as they are stay without an answer.
-    static async Task<string> CompareAsync(ArchiveRun run, LoadPlan plan, Dictionary<string, CopyOutcome> outcomes, JObject data, CancellationToken cancellation)
+    static async Task<string> CompareAsync(ArchiveRun run, RegistryConnection connection, LoadPlan plan, Dictionary<string, CopyOutcome> outcomes, JObject data, CancellationToken cancellation)
     {
-        var connection = run.Connect();
         using var store = await connection.OpenStoreAsync(cancellation);
         var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), room: null, continueOnError: true, cancellation);
         foreach (var outcome in report.Outcomes)

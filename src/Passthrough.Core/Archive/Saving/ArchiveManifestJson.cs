@@ -94,15 +94,22 @@ public static class ArchiveManifestJson
     /// <summary>What an archive of this program recorded about its images; empty for every other archive.</summary>
     public static ImmutableArray<RecordedImage> ReadImages(OciLayoutArchive archive)
     {
-        var images = ImmutableArray.CreateBuilder<RecordedImage>();
         if (archive.RecordedId is null)
             return [];
-        Json.ReadList(archive.ReadFile(FileName)!, "images", token =>
+        var images = ImmutableArray.CreateBuilder<RecordedImage>();
+        try
         {
-            if (token is JObject json && Read(json) is { } image)
-                images.Add(image);
-        });
-        return images.ToImmutable();
+            Json.ReadList(archive.ReadFile(FileName)!, "images", token =>
+            {
+                if (token is JObject json && Read(json) is { } image)
+                    images.Add(image);
+            });
+            return images.ToImmutable();
+        }
+        catch (JsonException)
+        {
+            return [];
+        }
     }
 
     /// <summary>What an archive of this program says about itself, without its images and what they consist of; null for every other archive.</summary>

@@ -129,7 +129,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         return PlanOf(selected);
     }
 
-    // What thousands of answers have left behind is given back before the layout is made, which is when most is alive: 10 MB of 5,000 images.
+    // What thousands of answers have left behind is given back before the layout is made, which is when most is alive.
     ArchivePlan PlanOf(IEnumerable<SelectedImage> images)
     {
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
