@@ -16,11 +16,12 @@ public sealed partial class ArchitectureTests
         ["Core.Files"] = ["Core.Text"],
         ["Core.Oci"] = ["Core.Text"],
         ["Core.Ansible"] = ["Core.Text"],
-        ["Core.Registry"] = ["Core.Oci", "Core.Files", "Core.Text"],
+        ["Core.Programs"] = [],
+        ["Core.Registry"] = ["Core.Oci", "Core.Files", "Core.Programs", "Core.Text"],
         ["Core.Mirroring"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
         ["Core.Archive"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
         ["Core.Admin"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
-        ["Core.Validation"] = ["Core.Mirroring", "Core.Archive", "Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
+        ["Core.Validation"] = ["Core.Mirroring", "Core.Archive", "Core.Registry", "Core.Oci", "Core.Files", "Core.Programs", "Core.Text"],
     };
 
     static readonly string[] Core = [.. Allowed.Keys];
@@ -67,6 +68,7 @@ public sealed partial class ArchitectureTests
     [InlineData(@"\bTomlyn\b", "Passthrough.Core/Text/")]
     [InlineData(@"\bSystem\.Text\.Json\b", "nobody")]
     [InlineData(@"\b(EntryPoint = ""write""|partial \w+ write\()", "Passthrough.Core/Ansible/StandardOutput.cs")]
+    [InlineData(@"\bProcess(StartInfo|\.Start)\b", "Passthrough.Core/Programs/HostProgram.cs")]
     [InlineData(@"\bGetCommandLineArgs\b", "Passthrough.Modules/Program.cs")]
     [InlineData(@"\bPosixSignalRegistration\b", "Passthrough.Core/Ansible/ModuleHost.cs")]
     [InlineData(@"(?<!\.)\bStandardOutput\.Write", "Passthrough.Core/Ansible/")]

@@ -1,7 +1,10 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Redirects an OpenShift cluster to the local registry and waits until every node has it.
 # Made by the Ansible module icsp_render, whose next run overwrites changes. Needs bash 4, oc or kubectl, diff and coreutils. Try --help.
 set -ufo pipefail # f: no word is taken for a pattern of file names
+
+# Programs come from absolute folders alone: whoever runs this may stand in a folder that other users write to.
+PATH=$(IFS=:; safe=; for folder in $PATH; do case $folder in /*) safe=$safe:$folder ;; esac; done; printf %s "${safe#:}")
 
 name=@NAME@
 registry=@REGISTRY@

@@ -21,10 +21,32 @@ public static class MediaTypes
     /// </summary>
     public static readonly IReadOnlyList<string> Manifests = [OciIndex, OciManifest, DockerManifestList, DockerManifest];
 
+    const int LongestName = 127;
+
     static readonly string[] Common = [.. Manifests, OciConfig, DockerConfig, OciLayerGzip, DockerLayerGzip, OciEmpty];
 
     /// <summary>The same text, in one copy for all that have it where it is a common one.</summary>
     public static string Shared(string mediaType) => Array.Find(Common, common => common == mediaType) ?? mediaType;
+
+    /// <summary>
+    /// Whether a text is a media type (RFC 6838, 4.2) and can stand in a header; a document may have anything in its place.
+    /// </summary>
+    public static bool IsValid(string text) =>
+        text.IndexOf('/', StringComparison.Ordinal) is var slash && IsRestrictedName(text.AsSpan(0, Math.Max(slash, 0)))
+            && IsRestrictedName(text.AsSpan(slash + 1));
+
+    static bool IsRestrictedName(ReadOnlySpan<char> name)
+    {
+        if (name.Length is 0 or > LongestName || !char.IsAsciiLetterOrDigit(name[0]))
+            return false;
+        foreach (var c in name)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && !"!#$&-^_.+".Contains(c, StringComparison.Ordinal))
+                return false;
+        }
+
+        return true;
+    }
 
     /// <summary>A list of manifests: an OCI index or a Docker manifest list.</summary>
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerManifestList;

@@ -35,6 +35,9 @@ public sealed record ConnectionOptions
     /// <summary>How often a request that failed for a reason that may pass is sent again.</summary>
     public int Retries { get; init; } = 5;
 
+    /// <summary>Token services that the user named for registries of another domain.</summary>
+    public TokenServices TokenServices { get; init; } = TokenServices.None;
+
     /// <summary>Told every token that a token service gives, so that it can be masked; null where nobody prints.</summary>
     public Action<string?>? OnSecret { get; init; }
 

@@ -132,6 +132,15 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     {
         if (manifest.Bytes.Length > Traits.MaxManifestBytes)
             throw new ModuleException("MANIFEST_INVALID", $"cannot push {image}: its manifest has {manifest.Bytes.Length} bytes, more than the {Traits.MaxManifestBytes} that the registry takes", null) { Image = image.ToString() };
+        if (!MediaTypes.IsValid(manifest.MediaType))
+        {
+            throw new ModuleException(
+                "MANIFEST_INVALID",
+                $"cannot push {image}: its manifest has the media type \"{manifest.MediaType}\", which is not a valid one",
+                "build or save the image again")
+            { Image = image.ToString() };
+        }
+
         var name = image.Tag ?? manifest.Digest.ToString();
         var call = Push(HttpMethod.Put, image, new Uri(Endpoint.BaseUri, $"v2/{image.Repository}/manifests/{name}"), $"push {image}") with
         {
@@ -259,13 +268,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     }
 
     // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.
-    Uri? NextPage(HttpResponseMessage response, RegistryCall call)
-    {
-        if (!response.Headers.TryGetValues("Link", out var links) || links.FirstOrDefault(link => link.Contains("rel=\"next\"", StringComparison.Ordinal)) is not { } next || next.IndexOf('>') is var end && end < 2)
-            return null;
-        var address = new Uri(call.Address, next[(next.IndexOf('<') + 1)..end]);
-        return new Uri(Endpoint.BaseUri, address.PathAndQuery);
-    }
+    Uri? NextPage(HttpResponseMessage response, RegistryCall call) =>
+        ServerAddress.NextPage(response, call.Address) is { } next ? new Uri(Endpoint.BaseUri, next.PathAndQuery) : null;
 
     static string ContentRange(HttpResponseMessage response) =>
         response.Content.Headers.NonValidated.TryGetValues("Content-Range", out var values) ? values.ToString() : "";

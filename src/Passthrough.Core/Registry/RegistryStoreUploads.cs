@@ -182,12 +182,19 @@ public sealed partial class RegistryStore
     {
         if (response.Headers.Location is not { } location)
             return null;
-        var address = new Uri(asked, location);
+        var address = ServerAddress.TryResolve(asked, location.OriginalString)
+            ?? throw new ModuleException(
+                ErrorCodes.NotARegistry,
+                $"cannot {action}: {Endpoint.Authority} sends uploads to \"{location.OriginalString}\", which is not an address",
+                "check the registry and any proxy in front of it");
         if (address.Scheme == Uri.UriSchemeHttps || address.Scheme == Endpoint.Scheme)
             return address;
         return address.Scheme == Uri.UriSchemeHttp && address.Host.Equals(Endpoint.BaseUri.Host, StringComparison.OrdinalIgnoreCase)
             ? new Uri(Endpoint.BaseUri, address.PathAndQuery)
-            : throw new ModuleException(ErrorCodes.Tls, $"cannot {action}: {Endpoint.Authority} sends uploads to {address.GetComponents(UriComponents.SchemeAndServer, UriFormat.UriEscaped)}, which is not encrypted", "correct the name that the registry gives itself (Quay: SERVER_HOSTNAME, Harbor: external_url, distribution: http.host)");
+            : throw new ModuleException(
+                ErrorCodes.Tls,
+                $"cannot {action}: {Endpoint.Authority} sends uploads to {ServerAddress.WithoutPath(address)}, which is not encrypted",
+                "correct the name that the registry gives itself (Quay: SERVER_HOSTNAME, Harbor: external_url, distribution: http.host)");
     }
 
     // The query is the server's state and stays as it is, byte for byte.

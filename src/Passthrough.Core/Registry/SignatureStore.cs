@@ -39,7 +39,8 @@ public sealed class SignatureStore : IDisposable
         retry = new Retry(options.Retries, time);
         if (place.StartsWith('/'))
             return;
-        if (!Uri.TryCreate(place, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http"))
+        if (!Uri.TryCreate(place, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http")
+            || address.UserInfo.Length > 0)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"signature_store \"{place}\" is neither a URL nor the path of a folder", "write it like https://mirror.example.com/signatures/openshift/release");
         http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(this.options)), disposeHandler: true);
     }
@@ -91,13 +92,17 @@ public sealed class SignatureStore : IDisposable
                     return null;
                 if (redirects < MostRedirects && response.Headers.Location is { } next && (int)response.StatusCode is 301 or 302 or 303 or 307 or 308)
                 {
-                    address = new Uri(address, next);
+                    address = ServerAddress.Redirect(address, next, Action);
                     continue;
                 }
 
                 if (response.IsSuccessStatusCode && response.Content.Headers.ContentType?.MediaType is not "text/html")
                     return await BoundedBody.ReadAsync(response, MaxBytes, watchdog.Token);
-                var fault = new ModuleException(ErrorCodes.Unsupported, $"cannot {Action}: {address.GetLeftPart(UriPartial.Path)} answers {(int)response.StatusCode}{(response.IsSuccessStatusCode ? " with a page, which is no signature" : "")}", "correct signature_store; perhaps a portal or a proxy answers in its place") { HttpStatus = (int)response.StatusCode };
+                var fault = new ModuleException(ErrorCodes.Unsupported,
+                    $"cannot {Action}: {ServerAddress.WithoutQuery(address)} answers {(int)response.StatusCode}"
+                    + (response.IsSuccessStatusCode ? " with a page, which is no signature" : ""),
+                    "correct signature_store; perhaps a portal or a proxy answers in its place")
+                { HttpStatus = (int)response.StatusCode };
                 throw Retry.MayPass(response.StatusCode) ? new PassingFault(fault, Retry.AskedPause(response, fault, time)) : fault;
             }
         }

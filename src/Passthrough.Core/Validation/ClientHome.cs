@@ -1,5 +1,6 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Programs;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 
@@ -82,12 +83,12 @@ sealed class ClientHome : IDisposable
     /// <summary>The whole environment of a client.</summary>
     /// <param name="home"><see cref="Mirrored"/> or <see cref="Unmirrored"/>.</param>
     /// <param name="useProxy">Whether our proxy variables go along.</param>
-    public Dictionary<string, string> EnvironmentFor(string home, bool useProxy, string searchPath)
+    public Dictionary<string, string> EnvironmentFor(string home, bool useProxy, SearchPath searchPath)
     {
         var environment = new Dictionary<string, string>
         {
             ["HOME"] = home,
-            ["PATH"] = searchPath,
+            ["PATH"] = searchPath.ToString(),
             ["TMPDIR"] = Temporary,
             ["LC_ALL"] = "C",
             ["CONTAINERS_REGISTRIES_CONF"] = Conf(home),

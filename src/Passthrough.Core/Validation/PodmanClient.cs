@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Programs;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Validation;
@@ -19,20 +20,20 @@ sealed class PodmanClient : IPullClient, IDisposable
     /// <summary>Since version 6 its library takes the file that a variable names for all there is; before, it reads the host's drop-ins beside that.</summary>
     const int FirstMajorForVariables = 6;
 
-    readonly ClientProgram mirrored;
-    readonly ClientProgram unmirrored;
+    readonly HostProgram mirrored;
+    readonly HostProgram unmirrored;
     readonly ClientHome home;
     readonly string[] options;
     readonly string[] pull;
     readonly SemaphoreSlim one = new(1);
 
-    PodmanClient(string version, string path, ClientHome home, ProofRequest request, string searchPath)
+    PodmanClient(string version, string path, ClientHome home, ProofRequest request, SearchPath searchPath)
     {
         Title = $"podman {version}";
         this.home = home;
         var byVariables = int.TryParse(version.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var major) && major >= FirstMajorForVariables;
-        mirrored = new ClientProgram(path, Environment(home.Mirrored));
-        unmirrored = new ClientProgram(path, Environment(home.Unmirrored));
+        mirrored = new HostProgram(path, Environment(home.Mirrored));
+        unmirrored = new HostProgram(path, Environment(home.Unmirrored));
         options = ["--log-level=debug", "--tmpdir", home.NewFolder("podman-tmp")];
         pull =
         [
@@ -59,11 +60,13 @@ sealed class PodmanClient : IPullClient, IDisposable
 
     /// <returns>Null where this host has no podman.</returns>
     /// <exception cref="ModuleException">It does not work.</exception>
-    public static async Task<PodmanClient?> FindAsync(ClientHome home, ProofRequest request, string searchPath, CancellationToken cancellation)
+    public static async Task<PodmanClient?> FindAsync(ClientHome home, ProofRequest request, SearchPath searchPath,
+        CancellationToken cancellation)
     {
-        if (ClientProgram.Find("podman", searchPath) is not { } path)
+        if (searchPath.Find("podman") is not { } path)
             return null;
-        var version = await new ClientProgram(path, home.EnvironmentFor(home.Mirrored, useProxy: false, searchPath)).RunAsync(["--version"], ShortLimit, MaxTextBytes, cancellation);
+        var version = await new HostProgram(path, home.EnvironmentFor(home.Mirrored, useProxy: false, searchPath))
+            .RunAsync(["--version"], ShortLimit, MaxTextBytes, cancellation);
         var words = Encoding.UTF8.GetString(version.Output).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
         return version.ExitCode == 0 && words is ["podman", "version", var number, ..]
             ? new PodmanClient(number, path, home, request, searchPath)
@@ -85,7 +88,7 @@ sealed class PodmanClient : IPullClient, IDisposable
 
     public Task<ClientAnswer> ReadWithoutMirrorsAsync(Reference image, CancellationToken cancellation) => PullAsync(unmirrored, image, _ => null, cancellation);
 
-    async Task<ClientAnswer> PullAsync(ClientProgram program, Reference image, Func<JObject, Digest?> got, CancellationToken cancellation)
+    async Task<ClientAnswer> PullAsync(HostProgram program, Reference image, Func<JObject, Digest?> got, CancellationToken cancellation)
     {
         await one.WaitAsync(cancellation);
         try

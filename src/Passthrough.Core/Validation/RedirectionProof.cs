@@ -2,6 +2,7 @@ using System.Text;
 using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Programs;
 
 namespace Passthrough.Core.Validation;
 
@@ -55,8 +56,9 @@ public sealed class RedirectionProof
         if (request.AuthFile is null)
             rooms.WriteAuthFile(auths);
 
-        var searchPath = request.SearchPath ?? Environment.GetEnvironmentVariable("PATH") ?? "";
-        using var podman = ClientProgram.Find("skopeo", searchPath) is null ? await PodmanClient.FindAsync(rooms, request, searchPath, cancellation) : null;
+        var searchPath = request.SearchPath is { } given ? new SearchPath(given) : SearchPath.OfThisProcess();
+        using var podman = searchPath.Find("skopeo") is null ? await PodmanClient.FindAsync(rooms, request, searchPath, cancellation)
+            : null;
         var tool = await SkopeoClient.FindAsync(rooms, request, searchPath, cancellation) ?? podman ?? (IPullClient)new SelfClient(world, registries);
         return await new RedirectionProof(request, rendered, world, registries, rooms, tool).ProveAsync(cancellation);
     }

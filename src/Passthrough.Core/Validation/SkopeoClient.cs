@@ -1,5 +1,6 @@
 using System.Text;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Programs;
 
 namespace Passthrough.Core.Validation;
 
@@ -14,19 +15,19 @@ sealed class SkopeoClient : IPullClient
 
     const int MaxTextBytes = 64 * 1024;
 
-    readonly ClientProgram mirrored;
-    readonly ClientProgram unmirrored;
+    readonly HostProgram mirrored;
+    readonly HostProgram unmirrored;
     readonly ClientHome home;
     readonly string[] options;
     readonly string authFile;
     readonly bool verifyTls;
 
-    SkopeoClient(string version, string path, ClientHome home, ProofRequest request, string searchPath)
+    SkopeoClient(string version, string path, ClientHome home, ProofRequest request, SearchPath searchPath)
     {
         Title = $"skopeo {version}";
         this.home = home;
-        mirrored = new ClientProgram(path, home.EnvironmentFor(home.Mirrored, request.Options.UseProxy, searchPath));
-        unmirrored = new ClientProgram(path, home.EnvironmentFor(home.Unmirrored, request.Options.UseProxy, searchPath));
+        mirrored = new HostProgram(path, home.EnvironmentFor(home.Mirrored, request.Options.UseProxy, searchPath));
+        unmirrored = new HostProgram(path, home.EnvironmentFor(home.Unmirrored, request.Options.UseProxy, searchPath));
         options = ["--debug", "--insecure-policy", "--registries.d", home.RegistriesD, "--tmpdir", home.Temporary];
         authFile = request.AuthFile ?? home.AuthFile;
         verifyTls = request.Options.ValidateCertificates;
@@ -36,11 +37,13 @@ sealed class SkopeoClient : IPullClient
 
     /// <returns>Null where this host has no skopeo.</returns>
     /// <exception cref="ModuleException">It does not work.</exception>
-    public static async Task<SkopeoClient?> FindAsync(ClientHome home, ProofRequest request, string searchPath, CancellationToken cancellation)
+    public static async Task<SkopeoClient?> FindAsync(ClientHome home, ProofRequest request, SearchPath searchPath,
+        CancellationToken cancellation)
     {
-        if (ClientProgram.Find("skopeo", searchPath) is not { } path)
+        if (searchPath.Find("skopeo") is not { } path)
             return null;
-        var version = await new ClientProgram(path, home.EnvironmentFor(home.Mirrored, useProxy: false, searchPath)).RunAsync(["--version"], ReadLimit, MaxTextBytes, cancellation);
+        var version = await new HostProgram(path, home.EnvironmentFor(home.Mirrored, useProxy: false, searchPath))
+            .RunAsync(["--version"], ReadLimit, MaxTextBytes, cancellation);
         var words = Encoding.UTF8.GetString(version.Output).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries);
         return version.ExitCode == 0 && words is ["skopeo", "version", var number, ..]
             ? new SkopeoClient(number, path, home, request, searchPath)
@@ -68,12 +71,14 @@ sealed class SkopeoClient : IPullClient
         }
     }
 
-    Task<ClientAnswer> InspectAsync(ClientProgram program, string[] what, Reference image, Digest? expected, CancellationToken cancellation) =>
+    Task<ClientAnswer> InspectAsync(HostProgram program, string[] what, Reference image, Digest? expected,
+        CancellationToken cancellation) =>
         RunAsync(program, ["inspect", .. what, "--authfile", authFile, .. Tls("--tls-verify"), $"docker://{image}"], ReadLimit, output => DigestOf(output, expected), cancellation);
 
     string[] Tls(string option) => verifyTls ? [] : [$"{option}=false"];
 
-    async Task<ClientAnswer> RunAsync(ClientProgram program, string[] arguments, TimeSpan limit, Func<byte[], Digest> got, CancellationToken cancellation)
+    async Task<ClientAnswer> RunAsync(HostProgram program, string[] arguments, TimeSpan limit, Func<byte[], Digest> got,
+        CancellationToken cancellation)
     {
         string[] all = [.. options, .. arguments];
         var result = await program.RunAsync(all, limit, Manifest.MaxBytes, cancellation);

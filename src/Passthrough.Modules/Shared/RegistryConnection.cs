@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography.X509Certificates;
+using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Admin;
 using Passthrough.Core.Ansible;
@@ -29,6 +30,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
         new("password") { EnvironmentFallback = ["REGISTRY_PASSWORD"], NoLog = true },
         new("token") { EnvironmentFallback = ["REGISTRY_TOKEN"], NoLog = true },
         new("authfile", ArgumentType.Path),
+        new("token_services", ArgumentType.Dictionary),
         new("validate_certs", ArgumentType.Flag) { Default = true },
         new("ca_path", ArgumentType.Path),
         new("client_cert", ArgumentType.Path),
@@ -137,8 +139,20 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             UseProxy = arguments.Flag("use_proxy"),
             Timeout = TimeSpan.FromSeconds(arguments.Number("timeout") ?? 30),
             Retries = arguments.Number("retries") ?? 5,
+            TokenServices = TokenServices.Parse(ReadTokenServices(arguments)),
             OnSecret = context.Secrets.Add,
         };
+    }
+
+    static IEnumerable<KeyValuePair<string, string>> ReadTokenServices(ModuleArguments arguments)
+    {
+        foreach (var entry in arguments.Dictionary("token_services")?.Properties() ?? [])
+        {
+            yield return entry.Value is JValue { Value: string service }
+                ? new(entry.Name, service)
+                : throw new ModuleException(
+                    ErrorCodes.InvalidArgument, $"token_services: value of {entry.Name} must be a string: the host of its token service");
+        }
     }
 
     static Credential? ReadCredential(ModuleContext context)

@@ -126,21 +126,150 @@ public sealed class RegistryAccessTests : IAsyncLifetime
         var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
 
         Assert.Equal($"cannot read the manifest of HOST/mirror/app:v1: HOST names localhost:{other.Port} as its token service, which is not of its domain, so the credentials were not sent there", Says(fault));
-        Assert.Equal($"if that is right, add an entry for localhost:{other.Port} to the auth file and pass it in authfile", fault.Hint);
+        Assert.Equal($"if the two belong together, set token_services: {{{registry.Name}: localhost:{other.Port}}}", fault.Hint);
         Assert.Empty(other.Requests);
     }
 
+    /// <summary>
+    /// A hostile registry may name the token service of another one: it gets neither that registry's account nor its token.
+    /// </summary>
     [Fact]
-    public async Task A_token_service_of_somebody_else_is_sent_its_own_credentials()
+    public async Task A_token_service_is_never_sent_the_credentials_kept_under_its_own_name()
+    {
+        WantBearer($"http://localhost:{other.Port}/token");
+        other.Script = (context, _) => ScriptedServer.Answer(context, 200, """{"token": "t"}""");
+        using var store = Store((registry.Name, Bob), ($"localhost:{other.Port}", new Credential { Username = "ann", Password = "x" }));
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
+
+        Assert.Equal(ErrorCodes.Unauthorized, fault.Code);
+        Assert.Empty(other.Requests);
+        Assert.DoesNotContain(registry.Authorizations, sent => sent.StartsWith('B'));
+    }
+
+    /// <summary>Without an account of the called registry the token service is asked anonymously, whatever there is for its name.</summary>
+    [Fact]
+    public async Task A_registry_without_an_account_gets_an_anonymous_token_alone()
     {
         WantBearer($"http://localhost:{other.Port}/token");
         other.Script = (context, _) => ScriptedServer.Answer(context, 200, """{"token": "t"}""");
         registry.Script = (context, _) => ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
-        using var store = Store((registry.Name, Bob), ($"localhost:{other.Port}", new Credential { Username = "ann", Password = "x" }));
+        using var store = Store(($"localhost:{other.Port}", new Credential { Username = "ann", Password = "x" }));
 
         await store.ReadManifestAsync(Name, default);
 
-        Assert.Equal(["Basic " + Convert.ToBase64String("ann:x"u8)], other.Authorizations);
+        Assert.Equal(["-"], other.Authorizations);
+    }
+
+    [Fact]
+    public async Task A_token_service_that_the_user_named_is_sent_the_credentials_of_the_registry()
+    {
+        WantBearer($"http://localhost:{other.Port}/token");
+        other.Script = (context, _) => ScriptedServer.Answer(context, 200, """{"token": "t"}""");
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 200, "{}", MediaTypes.OciManifest);
+        var services = TokenServices.Parse([new(registry.Name, $"localhost:{other.Port}")]);
+        using var store = new RegistryStore(
+            new RegistryEndpoint("http", "127.0.0.1", registry.Port), new ConnectionOptions { Retries = 0, TokenServices = services },
+                new Source((registry.Name, Bob)));
+
+        await store.ReadManifestAsync(Name, default);
+
+        Assert.Equal([BobsBasic], other.Authorizations);
+    }
+
+    /// <summary>A name that is the same but for its port, or an entry for another registry, is not what the user named.</summary>
+    [Theory]
+    [InlineData("{0}", "localhost:1")]
+    [InlineData("{0}", "localhost")]
+    [InlineData("127.0.0.1", "localhost:{1}")]
+    public async Task An_entry_of_token_services_is_for_this_pair_alone(string from, string to)
+    {
+        WantBearer($"http://localhost:{other.Port}/token");
+        var services = TokenServices.Parse([new(from.Replace("{0}", registry.Name), to.Replace("{1}", $"{other.Port}"))]);
+        using var store = new RegistryStore(
+            new RegistryEndpoint("http", "127.0.0.1", registry.Port), new ConnectionOptions { Retries = 0, TokenServices = services },
+                new Source((registry.Name, Bob)));
+
+        await Assert.ThrowsAsync<ModuleException>(() => store.ReadManifestAsync(Name, default));
+
+        Assert.Empty(other.Requests);
+    }
+
+    [Theory]
+    [InlineData("//")]
+    [InlineData("http://")]
+    [InlineData("https://[::1/")]
+    [InlineData("http://:80/x")]
+    [InlineData("file:///etc/passwd")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("http://a b/")]
+    public async Task A_redirect_to_nowhere_is_a_sentence_about_the_server(string location)
+    {
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 307, "", headers: ("Location", location));
+        using var store = Store();
+
+        Func<Task>[] reads = [() => store.ReadManifestAsync(Name, default), () => store.OpenBlobAsync(Name, Blob, 0, default)];
+        foreach (var work in reads)
+        {
+            var fault = await Assert.ThrowsAsync<ModuleException>(work);
+            Assert.Contains(registry.Name, fault.Message, StringComparison.Ordinal);
+        }
+
+        registry.Script = (context, _) => ScriptedServer.Answer(context, 202, "", headers: ("Location", location));
+        var upload = await Assert.ThrowsAsync<ModuleException>(() =>
+            store.PutBlobAsync(Name, Blob, null, _ => Task.FromResult<Stream>(new MemoryStream(Bytes)), default));
+        Assert.Contains(registry.Name, upload.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("https://a/x", "http://a/x", false)]
+    [InlineData("https://a/x", "http://b/", false)]
+    [InlineData("https://a/x", "//b/y", true)]
+    [InlineData("https://a/x", "/y", true)]
+    [InlineData("http://a/x", "https://b/y", true)]
+    [InlineData("http://a/x", "http://b/y", true)]
+    public void No_redirect_leads_from_https_to_http(string asked, string location, bool isFollowed)
+    {
+        Uri Follow() => Core.Registry.Http.ServerAddress.Redirect(new Uri(asked), new Uri(location, UriKind.RelativeOrAbsolute), "read it");
+        if (isFollowed)
+            Assert.NotNull(Follow());
+        else
+            Assert.Equal(ErrorCodes.Tls, Assert.Throws<ModuleException>(() => Follow()).Code);
+    }
+
+    [Theory]
+    [InlineData(">x<; rel=\"next\"")]
+    [InlineData("<//>; rel=\"next\"")]
+    [InlineData("<http://[>; rel=\"next\"")]
+    [InlineData("rel=\"next\"")]
+    [InlineData("<>; rel=\"next\"")]
+    public async Task A_next_page_that_is_no_address_ends_the_list(string link)
+    {
+        registry.Script = (context, _) =>
+            ScriptedServer.Answer(context, 200, """{"tags": ["a"]}""", "application/json", headers: ("Link", link));
+        using var store = Store();
+
+        Assert.Equal(["a"], await store.ListTagsAsync(Name, default));
+    }
+
+    [Theory]
+    [InlineData("text/plain\r\nX-Evil: 1")]
+    [InlineData("application/\u001b[31m")]
+    [InlineData("application/vnd.oci image")]
+    [InlineData("application/a; charset=utf-8")]
+    [InlineData("nothing")]
+    [InlineData("/")]
+    [InlineData("")]
+    [InlineData("long")]
+    public async Task A_media_type_that_is_none_is_a_sentence_about_the_image(string type)
+    {
+        var raw = RawManifest.Of(type == "long" ? "application/" + new string('a', 100_000) : type, "{}"u8.ToArray());
+        using var store = Store();
+
+        var fault = await Assert.ThrowsAsync<ModuleException>(() => store.PutManifestAsync(Name, raw, default));
+
+        Assert.Equal((Name.ToString(), "MANIFEST_INVALID"), (fault.Image, fault.Code));
+        Assert.Empty(registry.Requests);
     }
 
     [Fact]

@@ -56,6 +56,35 @@ public sealed class ApplyScriptTests : IDisposable
         return new CommandSettings { Environment = variables };
     }
 
+    /// <summary>Whoever runs it may stand in a folder of another user, with a PATH that leads there.</summary>
+    [Theory]
+    [InlineData(".:/usr/bin:/bin")]
+    [InlineData(":/usr/bin:/bin")]
+    [InlineData("bin:/usr/bin:/bin:")]
+    public async Task Programs_of_the_current_folder_are_not_run(string path)
+    {
+        await Render();
+        foreach (var planted in new[] { folder["planted", "bin"], folder["planted"] })
+        {
+            Directory.CreateDirectory(planted);
+            foreach (var name in new[] { "bash", "readlink", "dirname", "diff", "oc", "kubectl", "cat" })
+            {
+                File.WriteAllText(Path.Combine(planted, name), $"#!/bin/sh\necho run >> {folder["marker"]}\nexit 1\n");
+                File.SetUnixFileMode(Path.Combine(planted, name), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            }
+        }
+
+        var settings = new CommandSettings
+        {
+            WorkingDirectory = folder["planted"],
+            Environment = new Dictionary<string, string?> { ["PATH"] = path },
+        };
+        var result = await Command.Run([Script, "--help"], settings);
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.False(File.Exists(folder["marker"]), "a program of the current folder was run");
+    }
+
     static void Ended(int code, string message, CommandResult result)
     {
         Assert.True(result.ExitCode == code && result.Error.Contains(message, StringComparison.Ordinal), $"exit code {code} and this were expected: {message}\n{result}");

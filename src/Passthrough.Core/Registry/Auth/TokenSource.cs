@@ -10,7 +10,7 @@ namespace Passthrough.Core.Registry.Auth;
 /// Gets bearer tokens from the token service that a registry names in its challenge (distribution, "Token Authentication Specification"),
 /// keeps them, and gets them anew before they expire.
 /// </summary>
-sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, ConnectionOptions options, ICredentialSource credentials, TimeProvider time) : IDisposable
+sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, ConnectionOptions options, TimeProvider time) : IDisposable
 {
     /// <summary>What the specification says where <c>expires_in</c> is missing.</summary>
     static readonly TimeSpan DefaultLifetime = TimeSpan.FromSeconds(60);
@@ -65,10 +65,13 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
     async Task<Token> RequestAsync(Challenge challenge, List<string> scopes, Credential? credential, string action, CancellationToken cancellation)
     {
         var realm = Realm(challenge, action);
-        if (credential is not null && !TokenServices.Belongs(endpoint.Host, realm.Host))
+        if (credential is not null && !options.TokenServices.Belongs(endpoint, realm))
         {
-            credential = credentials.Find(realm.Authority, "")
-                ?? throw new ModuleException(ErrorCodes.Unauthorized, $"cannot {action}: {endpoint.Authority} names {realm.Authority} as its token service, which is not of its domain, so the credentials were not sent there", $"if that is right, add an entry for {realm.Authority} to the auth file and pass it in authfile");
+            throw new ModuleException(
+                ErrorCodes.Unauthorized,
+                $"cannot {action}: {endpoint.Authority} names {realm.Authority} as its token service, which is not of its domain, so "
+                + "the credentials were not sent there",
+                $"if the two belong together, set token_services: {{{endpoint.Authority}: {realm.Authority}}}");
         }
 
         using var request = Request(realm, challenge["service"], scopes, credential);

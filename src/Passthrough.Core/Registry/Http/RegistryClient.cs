@@ -24,7 +24,7 @@ sealed class RegistryClient : IDisposable
         Time = time;
         Retry = new Retry(options.Retries, time, random, options.Requests.AddRetry);
         http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(options)), disposeHandler: true);
-        tokens = new TokenSource(endpoint, http, options, credentials, time);
+        tokens = new TokenSource(endpoint, http, options, time);
         authorizer = new Authorizer(endpoint, credentials, tokens);
     }
 
@@ -188,10 +188,7 @@ sealed class RegistryClient : IDisposable
         for (var hops = 0; hops < MaxRedirects && call.MayBeRedirected && (int)response.StatusCode is 301 or 302 or 303 or 307 or 308 && response.Headers.Location is { } location; hops++)
         {
             response.Dispose();
-            var next = new Uri(address, location);
-            if (next.Scheme is not ("http" or "https") || (next.Scheme == "http" && address.Scheme == "https"))
-                throw new ModuleException(ErrorCodes.Tls, $"cannot {call.Action}: {address.Authority} redirects to {next.GetLeftPart(UriPartial.Authority)}, which is not encrypted", "let the registry redirect to https");
-            address = next;
+            address = ServerAddress.Redirect(address, location, call.Action);
             response = await SendOnceAsync(call, address, watchdog: null, cancellation);
         }
 

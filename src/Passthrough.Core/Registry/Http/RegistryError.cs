@@ -54,8 +54,9 @@ static partial class RegistryError
 
     // Without its query, which may be signed, and without user names.
     static string Destination(HttpResponseMessage response) =>
-        response.Headers.Location is { } location && response.RequestMessage?.RequestUri is { } asked
-            ? $" to {new Uri(asked, location).GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)}"
+        response.RequestMessage?.RequestUri is { } asked
+            && ServerAddress.TryResolve(asked, response.Headers.Location?.OriginalString) is { } address
+            ? $" to {ServerAddress.WithoutQuery(address)}"
             : "";
 
     static string CodeFor(int status) => status switch

@@ -30,5 +30,13 @@ public sealed class ChallengeTests
     [InlineData("10.0.0.1", "10.0.0.1", true)]
     [InlineData("registry", "auth", false)]
     [InlineData("localhost", "localhost", true)]
+    [InlineData("nvcr.io", "authn.nvidia.com", true)]
+    [InlineData("registry.redhat.io", "evil.redhat.com", false)]
+    [InlineData("registry.hub.docker.com", "auth.docker.io", true)]
+    [InlineData("mine.azurecr.io", "yours.azurecr.io", false)]
+    [InlineData("mine.jfrog.io", "auth.mine.jfrog.io", true)]
+    [InlineData("1.dkr.ecr.eu-west-1.amazonaws.com", "2.dkr.ecr.eu-west-1.amazonaws.com", false)]
+    [InlineData("quay-a.apps.ocp.example.com", "evil-b.apps.ocp.example.com", false)]
+    [InlineData("REGISTRY.example.com.", "auth.Example.com", true)]
     public void Credentials_go_to_token_services_of_the_same_owner(string registry, string service, bool belongs) => Assert.Equal(belongs, TokenServices.Belongs(registry, service));
 }

@@ -2,34 +2,32 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
 
-namespace Passthrough.Core.Validation;
+namespace Passthrough.Core.Programs;
 
-/// <summary>A program of this host that is run to its end: nothing of our environment reaches it but what is given, and it never outlives the wait for it.</summary>
-/// <param name="path">The executable.</param>
+/// <summary>
+/// A program of this host that is run to its end: nothing of our environment reaches it but what is given, and it never outlives the wait
+/// for it.
+/// The only place that starts a process.
+/// </summary>
+/// <param name="path">The executable, as <see cref="SearchPath"/> found it.</param>
 /// <param name="environment">All of its environment.</param>
-sealed class ClientProgram(string path, IReadOnlyDictionary<string, string> environment)
+sealed class HostProgram(string path, IReadOnlyDictionary<string, string> environment)
 {
     /// <summary>The last part of what it complains is enough to explain a failure.</summary>
     const int MaxErrorChars = 1024 * 1024;
-
-    /// <summary>The executable of that name.</summary>
-    /// <param name="searchPath">Folders as in <c>PATH</c>.</param>
-    /// <returns>Null where there is none.</returns>
-    public static string? Find(string name, string searchPath) =>
-        searchPath.Split(':', StringSplitOptions.RemoveEmptyEntries).Select(folder => Path.Combine(folder, name)).FirstOrDefault(IsExecutable);
-
-    static bool IsExecutable(string path) =>
-        File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != UnixFileMode.None;
 
     /// <summary>As a person would type it.</summary>
     public string CommandLine(IEnumerable<string> arguments) =>
         $"HOME={Quote(environment.GetValueOrDefault("HOME", ""))} {string.Join(' ', arguments.Prepend(Path.GetFileName(path)).Select(Quote))}";
 
+    /// <param name="arguments">Each a word of its own.</param>
     /// <param name="limit">It and its children are killed then.</param>
     /// <param name="maxOutput">Bytes of its standard output; more is a failure.</param>
+    /// <param name="input">Its standard input.</param>
     /// <exception cref="ModuleException">It cannot be started.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; it and its children are gone.</exception>
-    public async Task<ProgramResult> RunAsync(IReadOnlyList<string> arguments, TimeSpan limit, int maxOutput, CancellationToken cancellation)
+    public async Task<ProgramResult> RunAsync(
+        IReadOnlyList<string> arguments, TimeSpan limit, int maxOutput, CancellationToken cancellation, string input = "")
     {
         cancellation.ThrowIfCancellationRequested();
         using var process = Start(arguments);
@@ -37,7 +35,7 @@ sealed class ClientProgram(string path, IReadOnlyDictionary<string, string> envi
         stop.CancelAfter(limit);
         try
         {
-            process.StandardInput.Close();
+            Feed(process, input);
             var output = ReadOutputAsync(process.StandardOutput.BaseStream, maxOutput, stop.Token);
             var errors = ReadErrorsAsync(process.StandardError, stop.Token);
             await Task.WhenAll(output, errors);
@@ -61,7 +59,7 @@ sealed class ClientProgram(string path, IReadOnlyDictionary<string, string> envi
     {
         var start = new ProcessStartInfo(path, arguments)
         {
-            WorkingDirectory = environment.GetValueOrDefault("HOME", "/"),
+            WorkingDirectory = environment.GetValueOrDefault("HOME") is { } home && Directory.Exists(home) ? home : "/",
             UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -73,11 +71,26 @@ sealed class ClientProgram(string path, IReadOnlyDictionary<string, string> envi
             start.Environment[name] = value;
         try
         {
+#pragma warning disable RS0030 // the one place, with an absolute path and an environment of our own
             return Process.Start(start)!;
+#pragma warning restore RS0030
         }
         catch (Win32Exception e)
         {
             throw new ModuleException(ErrorCodes.Host, $"{path} cannot be started: {e.Message}", "install it again", e);
+        }
+    }
+
+    static void Feed(Process process, string input)
+    {
+        try
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended without reading; how it ended says more.
         }
     }
 
