@@ -57,6 +57,30 @@ public static class ErrorCodes
     /// <summary>The run was stopped by a signal.</summary>
     public const string Cancelled = "CANCELLED";
 
+    /// <summary>An update graph cannot be had: no service answers, or its status is not 200.</summary>
+    public const string GraphUnavailable = "GRAPH_UNAVAILABLE";
+
+    /// <summary>The answer of an update service is not a graph, or contradicts itself.</summary>
+    public const string GraphInvalid = "GRAPH_INVALID";
+
+    /// <summary>A channel has no release, or does not exist.</summary>
+    public const string ChannelEmpty = "CHANNEL_EMPTY";
+
+    /// <summary>No version lies between the bounds.</summary>
+    public const string RangeEmpty = "RANGE_EMPTY";
+
+    /// <summary>A version is not one of its channel.</summary>
+    public const string VersionNotInChannel = "VERSION_NOT_IN_CHANNEL";
+
+    /// <summary>A text is not a version.</summary>
+    public const string VersionInvalid = "VERSION_INVALID";
+
+    /// <summary>The lower bound is higher than the upper one.</summary>
+    public const string MinAboveMax = "MIN_ABOVE_MAX";
+
+    /// <summary>No updates lead from one release to the other.</summary>
+    public const string Unreachable = "UNREACHABLE";
+
     /// <summary>A defect of this module.</summary>
     public const string Internal = "INTERNAL";
 }

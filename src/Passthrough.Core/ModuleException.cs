@@ -1,3 +1,5 @@
+using Newtonsoft.Json.Linq;
+
 namespace Passthrough.Core;
 
 /// <summary>
@@ -28,4 +30,7 @@ public sealed class ModuleException : Exception
 
     /// <summary>The digest of the blob that was being worked on.</summary>
     public string? Blob { get; init; }
+
+    /// <summary>Further members of <c>error</c> in the result, for programs that read it; null where there are none.</summary>
+    public JObject? Details { get; init; }
 }

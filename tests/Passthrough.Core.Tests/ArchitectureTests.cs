@@ -20,6 +20,7 @@ public sealed partial class ArchitectureTests
         ["Core.Registry"] = ["Core.Oci", "Core.Files", "Core.Programs", "Core.Text"],
         ["Core.Mirroring"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
         ["Core.Archive"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
+        ["Core.Releases"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
         ["Core.Admin"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
         ["Core.Validation"] = ["Core.Mirroring", "Core.Archive", "Core.Registry", "Core.Oci", "Core.Files", "Core.Programs", "Core.Text"],
     };

@@ -45,6 +45,7 @@ static class ResultJson
         AddIfAny(error, "http_status", fault.HttpStatus);
         AddIfAny(error, "image", fault.Image);
         AddIfAny(error, "blob", fault.Blob);
+        error.Merge(fault.Details ?? []);
         var json = new JObject { ["changed"] = false, ["failed"] = true, ["msg"] = Sentence(fault), ["error"] = error };
         if (withStack || fault.Code == ErrorCodes.Internal)
             json["exception"] = (fault.InnerException ?? fault).ToString();
