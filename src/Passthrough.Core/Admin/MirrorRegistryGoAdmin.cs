@@ -16,7 +16,14 @@ sealed class MirrorRegistryGoAdmin(AdminConnection connection) : IRegistryAdmin
     /// <summary>
     /// It forgets manifests that have no tag, and then their layers, also of images that an index holds together; and it serves digests of other repositories.
     /// </summary>
-    public static RegistryTraits OwnTraits => new() { HasReferrersApi = true, TagProvesContent = false, DigestProvesContent = false, CollectsUntaggedChildren = true };
+    public static RegistryTraits OwnTraits => new()
+    {
+        HasReferrersApi = true,
+        TagProvesContent = false,
+        DigestProvesContent = false,
+        CollectsUntaggedChildren = true,
+        RemovesTags = true,
+    };
 
     public static RegistryCapabilities Edition => new(Title)
     {

@@ -4,6 +4,7 @@ using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Mirroring;
@@ -27,7 +28,9 @@ namespace Passthrough.Core.Mirroring;
 /// }
 /// </code>
 /// One entry a target, sorted by <c>ref</c>; the same pushes give the same bytes. <c>"digest_preserved": false</c> stands only with an image that another tool
-/// changed before it came into the archive: upstream has another digest.
+/// changed before it came into the archive: upstream has another digest. <c>"expires_after": "2w"</c> stands only with an image that the
+/// registry removes by
+/// itself after that time, see <see cref="ExpiryLabel"/>.
 /// </summary>
 public sealed class DeliveredImages
 {
@@ -68,7 +71,8 @@ public sealed class DeliveredImages
         var byTarget = Images.DistinctBy(image => image.Target).ToDictionary(image => image.Target.ToString(), StringComparer.Ordinal);
         foreach (var image in delivered)
         {
-            var isKnown = byTarget.TryGetValue(image.Target.ToString(), out var before) && before.Digest == image.Digest && before.Source == image.Source;
+            var isKnown = byTarget.TryGetValue(image.Target.ToString(), out var before) && before.Digest == image.Digest
+                && before.Source == image.Source && before.ExpiresAfter == image.ExpiresAfter;
             if (!isKnown)
                 byTarget[image.Target.ToString()] = image;
         }
@@ -105,6 +109,8 @@ public sealed class DeliveredImages
         };
         if (!image.DigestPreserved)
             json["digest_preserved"] = false;
+        if (image.ExpiresAfter is not null)
+            json["expires_after"] = image.ExpiresAfter;
         return json;
     }
 
@@ -135,6 +141,7 @@ public sealed class DeliveredImages
                 Platforms = json["platforms"] is JArray platforms ? [.. platforms.OfType<JValue>().Select(platform => platform.Value as string).OfType<string>()] : [],
                 ArchiveId = json["archive"] is JValue { Value: string id } ? id : "",
                 DigestPreserved = json["digest_preserved"] is not JValue { Value: false },
+                ExpiresAfter = json["expires_after"] is JValue { Value: string time } ? time : null,
             }
             : null;
 
@@ -155,4 +162,7 @@ public sealed record DeliveredImage(Reference Source, Reference Target, Digest D
     public string ArchiveId { get; init; } = "";
 
     public bool DigestPreserved { get; init; } = true;
+
+    /// <summary>After which time the registry removes it by itself, as its label says it; null for never, as far as is known.</summary>
+    public string? ExpiresAfter { get; init; }
 }

@@ -36,8 +36,9 @@ public sealed class AttachedTags(IImageTarget registry, IReadOnlySet<string> goi
         var tags = await TagsAsync(image, cancellation);
         if (!tags.Any(tag => tag.StartsWith("sha256-", StringComparison.Ordinal) && tag != image.Tag))
             return found;
-        var used = await tags.UsedAsync(tag => !going.Contains(image.WithTag(tag).ToString()) && (!IsDerived(tag) || delivered.Contains(image.WithTag(tag).ToString())), cancellation);
-        List<Digest> subjects = [.. (await tags.ManifestsAsync(image.WithDigest(root), cancellation)).Where(digest => !used.Contains(digest))];
+        var used = await UsedAsync(image, tags, cancellation);
+        List<Digest> subjects = [.. (await tags.ManifestsAsync(image.WithDigest(root), cancellation))
+            .Where(digest => !used.ContainsKey(digest))];
         for (var i = 0; i < subjects.Count && i < MostSubjects; i++)
         {
             foreach (var suffix in Suffixes)
@@ -60,6 +61,33 @@ public sealed class AttachedTags(IImageTarget registry, IReadOnlySet<string> goi
         }
     }
 
+    /// <summary>The tag that stays and needs a manifest, because it names it or an index that contains it; null where none does.</summary>
+    /// <param name="image">A target in the manifest's repository.</param>
+    /// <param name="manifest">The manifest.</param>
+    public async Task<string?> FindUserAsync(Reference image, Digest manifest, CancellationToken cancellation) =>
+        (await UsedAsync(image, await TagsAsync(image, cancellation), cancellation)).GetValueOrDefault(manifest);
+
+    /// <summary>The manifests below an index that no tag of its repository needs any more once the index is gone.</summary>
+    public async Task<IReadOnlyList<Digest>> FindOrphansAsync(Reference image, Digest root, CancellationToken cancellation)
+    {
+        var tags = await TagsAsync(image, cancellation);
+        var used = await UsedAsync(image, tags, cancellation);
+        var orphans = new List<Digest>();
+        foreach (var child in await tags.ManifestsAsync(image.WithDigest(root), cancellation))
+        {
+            // A child with a tag of its own goes with that, or stays.
+            if (child != root && !used.ContainsKey(child) && (await tags.NamingAsync(child, cancellation)).Count == 0)
+                orphans.Add(child);
+        }
+
+        return orphans;
+    }
+
+    Task<IReadOnlyDictionary<Digest, string>> UsedAsync(Reference image, MirrorTags tags, CancellationToken cancellation) =>
+        tags.UsedAsync(tag =>
+            !going.Contains(image.WithTag(tag).ToString()) && (!IsDerived(tag) || delivered.Contains(image.WithTag(tag).ToString())),
+            cancellation);
+
     static bool IsDerived(string tag) => tag.StartsWith("sha256-", StringComparison.Ordinal) && tag.Length >= 71;
 }
 
@@ -68,7 +96,7 @@ public sealed class MirrorTags(IImageTarget registry, Reference repository, IEnu
 {
     readonly HashSet<string> tags = new(listed, StringComparer.Ordinal);
     Dictionary<string, Digest>? digests;
-    HashSet<Digest>? used;
+    Dictionary<Digest, string>? used;
 
     public bool Contains(string tag) => tags.Contains(tag);
 
@@ -92,15 +120,19 @@ public sealed class MirrorTags(IImageTarget registry, Reference repository, IEnu
 
     public void Remove(string tag) => tags.Remove(tag);
 
-    /// <summary>Every manifest of the images that some of the tags name.</summary>
-    internal async Task<IReadOnlySet<Digest>> UsedAsync(Func<string, bool> stays, CancellationToken cancellation)
+    /// <summary>Every manifest of the images that some of the tags name, with the first such tag.</summary>
+    internal async Task<IReadOnlyDictionary<Digest, string>> UsedAsync(Func<string, bool> stays, CancellationToken cancellation)
     {
         if (used is not null)
             return used;
-        used = [];
+        var found = new Dictionary<Digest, string>();
         foreach (var tag in tags.Where(stays))
-            used.UnionWith(await ManifestsAsync(repository.WithTag(tag), cancellation));
-        return used;
+        {
+            foreach (var digest in await ManifestsAsync(repository.WithTag(tag), cancellation))
+                found.TryAdd(digest, tag);
+        }
+
+        return used = found;
     }
 
     /// <summary>Every manifest of an image; none where it cannot be read.</summary>

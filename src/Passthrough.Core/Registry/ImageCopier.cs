@@ -17,41 +17,75 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     readonly TemporaryTags temporaryTags = new(target);
     readonly ConcurrentDictionary<int, bool> incomplete = new();
     readonly ConcurrentDictionary<(string Repository, Digest Digest), Lazy<Task>> children = new();
+    readonly ConcurrentDictionary<(string Repository, Digest Digest), Lazy<Task<Descriptor?>>> askedChildren = new();
 
     /// <summary>How many images are pushed side by side.</summary>
     int ImagesAtOnce => options.Concurrency * 2;
 
+    /// <summary>
+    /// What a request that decides about a tag may still take after the run was stopped: an image whose tag was set is known to be
+    /// delivered then.
+    /// </summary>
+    static readonly TimeSpan GraceForTags = TimeSpan.FromSeconds(2);
+
+    /// <summary>A read from a disk that hangs cannot be cancelled: after this, what is known is reported without waiting for it.</summary>
+    static readonly TimeSpan GraceForAll = TimeSpan.FromSeconds(3);
+
     /// <summary>Copies all images, or with a target that <see cref="ReadOnlyTarget"/> wraps says what would be copied.</summary>
-    /// <returns>One outcome an item, in their order. A failed image is an outcome, not an exception.</returns>
+    /// <returns>
+    /// One outcome an item, in their order. A failed image is an outcome, not an exception; a run that was stopped reports what it had
+    /// delivered.
+    /// </returns>
     public async Task<CopyReport> CopyAsync(IReadOnlyList<CopyItem> items, CancellationToken cancellation)
     {
-        progress.Phase = "asking what the registry has";
         var outcomes = new ConcurrentDictionary<int, CopyOutcome>();
-        var pending = await FindPendingAsync(items, outcomes, cancellation);
         using var blobs = new ImageCopierBlobs(source, target, options, progress);
-        if (await PrepareAsync(items, pending, outcomes, blobs, cancellation))
-            await PushAllAsync(items, pending, outcomes, blobs, cancellation);
-        return new CopyReport([.. items.Select((item, i) => outcomes.GetValueOrDefault(i) ?? new CopyOutcome(item, CopyStatus.Skipped))], blobs.Totals);
+        using var overdue = new Grace(GraceForAll, cancellation);
+        var isStopped = false;
+        try
+        {
+            await RunAsync(items, outcomes, blobs, cancellation).WaitAsync(overdue.Token);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            isStopped = true;
+        }
+
+        var all = items.Select((item, i) => outcomes.GetValueOrDefault(i) ?? new CopyOutcome(item, CopyStatus.Skipped));
+        return new CopyReport([.. all], blobs.Totals) { IsStopped = isStopped };
     }
 
-    // One HEAD an image finds what needs no work.
+    async Task RunAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs,
+        CancellationToken cancellation)
+    {
+        progress.Phase = "asking what the registry has";
+        var pending = await FindPendingAsync(items, outcomes, cancellation);
+        if (await PrepareAsync(items, pending, outcomes, blobs, cancellation))
+            await PushAllAsync(items, pending, outcomes, blobs, cancellation);
+    }
+
+    // One HEAD an image, and one for each manifest below an index, finds what needs no work.
     async Task<ConcurrentDictionary<int, Digest?>> FindPendingAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, CopyOutcome> outcomes, CancellationToken cancellation)
     {
         var pending = new ConcurrentDictionary<int, Digest?>();
         await ForEachAsync(Enumerable.Range(0, items.Count), options.Concurrency * SmallRequestsPerUpload, async (i, token) =>
         {
             Digest? before;
+            bool isPresent;
             try
             {
-                before = (await target.ResolveAsync(items[i].Target, token))?.Digest;
+                var there = await target.ResolveAsync(items[i].Target, token);
+                before = there?.Digest;
+                isPresent = there is not null && before == items[i].Root.Digest && options.TrustsTags(target)
+                    && await HasChildrenAsync(items[i], there, token);
             }
             catch (ModuleException e) when (options.ContinueOnError)
             {
-                outcomes[i] = Failed(items[i], before: null, e);
+                outcomes[i] = Failed(items[i], before: null, e) with { IsUnknown = true };
                 return;
             }
 
-            if (before == items[i].Root.Digest && target.Traits.TagProvesContent)
+            if (isPresent)
             {
                 outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = before };
                 progress.AddImage($"{items[i].Target} is there already");
@@ -63,6 +97,38 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }, cancellation);
         return pending;
     }
+
+    // A tag proves its own manifest. Those below an index can be gone all the same: garbage-collect --delete-untagged of distribution
+    // removes them, as does
+    // a DELETE by digest, and some registries take an index without them.
+    async Task<bool> HasChildrenAsync(CopyItem item, Descriptor there, CancellationToken cancellation)
+    {
+        if (!MediaTypes.IsIndex(there.MediaType))
+            return true;
+        ManifestTree tree;
+        try
+        {
+            tree = await ReadAsync(item, cancellation);
+        }
+        catch (ModuleException e) when (e.Code is ErrorCodes.ArchiveCorrupt or ErrorCodes.DigestMismatch)
+        {
+            // A damaged copy in the source says nothing about the one in the registry.
+            return (await ManifestTree.ReadAsync(target, item.Target.WithDigest(item.Root.Digest), cancellation)).Missing.IsEmpty;
+        }
+
+        foreach (var child in tree.Manifests[..^1].Select(manifest => manifest.Raw.Digest)
+            .Concat(tree.Missing.Select(child => child.Digest)))
+        {
+            if (await AskForChildAsync(item.Target.WithDigest(child), cancellation) is null)
+                return false;
+        }
+
+        return true;
+    }
+
+    // Tags of one repository often share their children: each is asked for once.
+    Task<Descriptor?> AskForChildAsync(Reference child, CancellationToken cancellation) =>
+        askedChildren.GetOrAdd((child.Repository, child.Digest!), _ => new(() => target.ResolveAsync(child, cancellation))).Value;
 
     // Before the first byte is sent: everything that is bound to fail is known. False where nothing may be sent at all.
     async Task<bool> PrepareAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)
@@ -217,7 +283,8 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         if (isIncomplete)
             return new CopyOutcome(item, CopyStatus.Incomplete) { Before = before, BytesUploaded = sent };
         var left = await temporaryTags.FindLeftAsync(item.Target, tree, cancellation);
-        if (before == item.Root.Digest && states.All(state => state == BlobState.Present))
+        if (before == item.Root.Digest && states.All(state => state == BlobState.Present)
+            && await HasChildrenAsync(item, tree.Root, cancellation))
         {
             await temporaryTags.RemoveAsync(item.Target, left, cancellation);
             return new CopyOutcome(item, left.Count == 0 ? CopyStatus.Present : CopyStatus.Updated) { Before = before };
@@ -226,7 +293,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         int manifests;
         try
         {
-            manifests = await PutManifestsAsync(item, tree, cancellation);
+            manifests = await PutManifestsAsync(item, tree, before, cancellation);
         }
         catch (ModuleException e) when (e.Code is "MANIFEST_BLOB_UNKNOWN" or "DIGEST_INVALID")
         {
@@ -236,10 +303,10 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                 children.TryRemove((item.Target.Repository, child.Raw.Digest), out _);
             foreach (var blob in wanted)
                 await blobs.RepairAsync(item, blob, cancellation);
-            manifests = await PutManifestsAsync(item, tree, cancellation);
+            manifests = await PutManifestsAsync(item, tree, before, cancellation);
         }
 
-        await temporaryTags.RemoveAsync(item.Target, temporaryTags.Of(tree), cancellation);
+        await RemoveTemporaryTagsAsync(item, tree, cancellation);
         return new CopyOutcome(item, before is null ? CopyStatus.Loaded : CopyStatus.Updated)
         {
             Before = before,
@@ -248,8 +315,21 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         };
     }
 
+    // The image is delivered by now. Tags that stay because the run was stopped are removed by the next one.
+    async Task RemoveTemporaryTagsAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    {
+        using var grace = new Grace(GraceForTags, cancellation);
+        try
+        {
+            await temporaryTags.RemoveAsync(item.Target, temporaryTags.Of(tree), grace.Token);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+        }
+    }
+
     /// <returns>How many were put.</returns>
-    async Task<int> PutManifestsAsync(CopyItem item, ManifestTree tree, CancellationToken cancellation)
+    async Task<int> PutManifestsAsync(CopyItem item, ManifestTree tree, Digest? before, CancellationToken cancellation)
     {
         var count = 1;
         // Manifests of single images first and side by side, then indexes from the innermost outwards, the tag last.
@@ -261,7 +341,18 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
         }, cancellation);
         foreach (var index in below.Where(manifest => !manifest.Manifests.IsEmpty))
             count += await PutChildAsync(item, index.Raw, cancellation) ? 1 : 0;
-        await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, cancellation);
+        cancellation.ThrowIfCancellationRequested();
+        using var grace = new Grace(GraceForTags, cancellation);
+        try
+        {
+            await target.PutManifestAsync(item.Target, tree.RootManifest.Raw, grace.Token);
+        }
+        catch (ModuleException e) when (before == item.Root.Digest && e.HttpStatus == 412)
+        {
+            // Harbor refuses to put what an immutable tag names already; what was missing below it is put by now.
+            count--;
+        }
+
         return count;
     }
 

@@ -44,7 +44,12 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
     public void AddHolder(Reference repository, ManifestTree tree)
     {
         foreach (var blob in tree.Blobs)
-            holders.GetOrAdd(blob.Digest, _ => new Holder()).Repository ??= repository.Repository;
+        {
+            var holder = holders.GetOrAdd(blob.Digest, _ => new Holder());
+            holder.Repository ??= repository.Repository;
+            if (!ManifestTree.IsForeign(blob))
+                Spare(holder, blob.Size);
+        }
     }
 
     /// <summary>A repository of the target that has the blob, as far as is known.</summary>
@@ -166,7 +171,7 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
         if (holder.Repository == item.Target.Repository)
             return Count(BlobState.Present, blob, holder);
         // A mount of what is there already costs no more than asking; where mounts are refused or a tag proves nothing, asking may save the upload.
-        if ((mountsAreRefused || !target.Traits.TagProvesContent) && await target.HasBlobAsync(item.Target, blob, cancellation))
+        if ((mountsAreRefused || !options.TrustsTags(target)) && await target.HasBlobAsync(item.Target, blob, cancellation))
             return Count(BlobState.Present, blob, holder);
         return await PutAsync(item, blob, holder.Repository, mounts, cancellation);
     }
@@ -216,11 +221,35 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
     {
         lock (totalsLock)
             totals = totals.With(state, blob.Size);
+        if (state == BlobState.Uploaded)
+            Send(holder, blob.Size);
+        else
+            Spare(holder, blob.Size);
         // Of the totals each blob is part once; what is sent counts as it goes.
         if (!holder.IsCounted && state != BlobState.Uploaded)
             progress.AddBytes(blob.Size);
         holder.IsCounted = true;
         return state;
+    }
+
+    void Spare(Holder holder, long size)
+    {
+        lock (totalsLock)
+        {
+            if (holder is { IsSpared: false, IsSent: false })
+                totals = totals with { BytesSpared = totals.BytesSpared + size };
+            holder.IsSpared = true;
+        }
+    }
+
+    void Send(Holder holder, long size)
+    {
+        lock (totalsLock)
+        {
+            if (holder is { IsSpared: true, IsSent: false })
+                totals = totals with { BytesSpared = totals.BytesSpared - size };
+            holder.IsSent = true;
+        }
     }
 
     /// <summary>Who in the target has a blob; the gate is held while the first one gets it.</summary>
@@ -236,6 +265,12 @@ sealed class ImageCopierBlobs(IImageStore source, IImageTarget target, CopyOptio
 
         /// <summary>Whether its bytes are part of the progress.</summary>
         public volatile bool IsCounted;
+
+        /// <summary>Whether a repository had the blob, or it was mounted.</summary>
+        public bool IsSpared { get; set; }
+
+        /// <summary>Whether its bytes were sent to some repository.</summary>
+        public bool IsSent { get; set; }
 
         /// <summary>Repositories that may have it, to be asked before anything is sent.</summary>
         public List<Reference> Candidates { get; } = [];

@@ -27,6 +27,12 @@ public sealed record CopyOptions
     /// <summary>Repositories of the target that may hold a blob which the source lacks; it is mounted from the first that does. What a differential needs.</summary>
     public Func<Descriptor, IEnumerable<Reference>> OtherHolders { get; init; } = _ => [];
 
+    /// <summary>Whether each blob is asked for although the tag is right: what mends an image whose blobs the registry has lost.</summary>
+    public bool AsksForEveryBlob { get; init; }
+
+    /// <summary>Whether an image whose tag is right needs no blob to be asked for.</summary>
+    internal bool TrustsTags(IImageTarget target) => target.Traits.TagProvesContent && !AsksForEveryBlob;
+
     /// <summary>Whether an image that lacks blobs keeps the place of those that there are, and waits for a run that has the others.</summary>
     public bool TakesWhatIsThere { get; init; }
 
@@ -56,7 +62,7 @@ public enum CopyStatus
     /// <summary>Some of its blobs are neither in the source nor in the target; those that there are were brought, see <see cref="CopyOptions.TakesWhatIsThere"/>.</summary>
     Incomplete,
 
-    /// <summary>Not tried, or given up, since another image failed.</summary>
+    /// <summary>Not tried, or given up, since another image failed or the run was stopped.</summary>
     Skipped,
 }
 
@@ -73,10 +79,31 @@ public sealed record CopyOutcome(CopyItem Item, CopyStatus Status)
     public int Manifests { get; init; }
 
     public ModuleException? Error { get; init; }
+
+    /// <summary>Whether the target was asked for the image and gave no answer: it may have it or not.</summary>
+    public bool IsUnknown { get; init; }
+
+    /// <summary>Whether the target was or, in check mode, would be changed so that it has the image now.</summary>
+    public bool IsDelivered => Status is CopyStatus.Loaded or CopyStatus.Updated;
+
+    /// <summary>Whether the target has the image now, as far as was asked.</summary>
+    public bool IsThere => IsDelivered || Status == CopyStatus.Present;
+
+    /// <summary>The digest that the tag named before, where the image took it from another one; null otherwise.</summary>
+    public Digest? MovedFrom => IsDelivered && Before is not null && Before != Item.Root.Digest ? Before : null;
+
+    /// <summary>Whether the tag was right, and something that it promises was missing.</summary>
+    public bool IsRepaired => IsDelivered && Before == Item.Root.Digest;
 }
 
 /// <summary>What became of all images.</summary>
-public sealed record CopyReport(ImmutableArray<CopyOutcome> Outcomes, CopyTotals Totals);
+public sealed record CopyReport(ImmutableArray<CopyOutcome> Outcomes, CopyTotals Totals)
+{
+    /// <summary>
+    /// Whether it was told to stop before the end: outcomes that were not reached by then say <see cref="CopyStatus.Skipped"/>.
+    /// </summary>
+    public bool IsStopped { get; init; }
+}
 
 /// <summary>Blobs and bytes over all images; each pair of repository and blob counts once.</summary>
 public sealed record CopyTotals
@@ -92,6 +119,12 @@ public sealed record CopyTotals
     public long BytesMounted { get; init; }
 
     public long BytesPresent { get; init; }
+
+    /// <summary>
+    /// Of blobs that no image made it send, each once: they were mounted, or were in the registry before. Blobs that nobody asked for are
+    /// not counted.
+    /// </summary>
+    public long BytesSpared { get; init; }
 
     internal CopyTotals With(BlobState state, long size) => state switch
     {

@@ -21,6 +21,19 @@ public sealed record RegistryTraits
     public bool CollectsUntaggedChildren { get; init; }
 
     /// <summary>
+    /// The label of an image that makes the product remove its tag after a while, see <see cref="Registry.ExpiryLabel"/>; null where there
+    /// is none.
+    /// </summary>
+    public string? ExpiryLabel { get; init; }
+
+    /// <summary>
+    /// Whether a tag can be removed alone; false where only a manifest can, with all its tags; null where editions differ and none says
+    /// which it is. Then that is
+    /// known when it is tried.
+    /// </summary>
+    public bool? RemovesTags { get; init; }
+
+    /// <summary>
     /// Whether a repository that is not there is refused like one that may not be read (401), also to an account that may make it. Then a refusal of a known
     /// account is taken for absence; whether it may push is told when it does.
     /// </summary>

@@ -17,10 +17,25 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
     /// <summary>Which images need a blob, by their position; and one of the repositories that have it.</summary>
     readonly ConcurrentDictionary<Digest, BlobUsers> blobs = new();
 
+    /// <summary>
+    /// What to do about bytes that the registry has and that are not those of the digest: it keeps them, whatever is uploaded.
+    /// </summary>
+    const string WhenDamaged =
+        "a registry does not replace bytes that it has: delete every image that uses this blob from the registry, let it collect its "
+        + "garbage, restart it, and load them again with deep=true";
+
+    const string WhenMissing = "load it again with deep=true, which asks for every blob and uploads what is missing";
+
+    /// <summary>Whether the other images are still asked for when the registry gives no answer about one.</summary>
+    public bool ContinueOnError { get; init; }
+
     /// <summary>Told of each image that is whole, from several threads.</summary>
     public Action<ExpectedImage, ManifestTree>? WhenWhole { get; init; }
 
-    /// <exception cref="ModuleException">The registry cannot be asked. What it lacks, or has otherwise, is a finding and no exception.</exception>
+    /// <exception cref="ModuleException">
+    /// The registry cannot be asked. What it lacks, or has otherwise, is a finding and no exception; that it refuses to tell of one image
+    /// makes that one unknown.
+    /// </exception>
     public async Task<ImmutableArray<VerifiedImage>> VerifyAsync(IReadOnlyList<ExpectedImage> images, CancellationToken cancellation)
     {
         progress.SetTotals(images.Count, 0);
@@ -52,6 +67,10 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
         {
             return new VerifiedImage(image, got) { Fault = Of(image, e) };
         }
+        catch (ModuleException e) when (ContinueOnError || IsOfOneImage(e))
+        {
+            return new VerifiedImage(image, got) { Fault = Of(image, e), IsUnknown = true };
+        }
         catch (ModuleException e)
         {
             throw Of(image, e);
@@ -67,7 +86,10 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
         foreach (var blob in wanted)
         {
             if (!await registry.HasBlobAsync(image.Target, blob, cancellation))
-                throw new ModuleException(ErrorCodes.NotFound, $"{image.Target} is incomplete: {image.Target.Name} has no blob {blob.Digest} ({blob.Size} bytes)", "delete the tag on the registry and load the image again, or repair the registry's storage") { Blob = blob.Digest.ToString() };
+                throw new ModuleException(ErrorCodes.NotFound,
+                    $"{image.Target} is incomplete: {image.Target.Name} has no blob {blob.Digest} ({blob.Size} bytes)",
+                    WhenMissing)
+                { Blob = blob.Digest.ToString() };
             if (deep)
                 blobs.GetOrAdd(blob.Digest, _ => new BlobUsers(blob, image.Target)).Add(position);
         }
@@ -90,12 +112,23 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
             catch (ModuleException e) when (IsFinding(e))
             {
                 foreach (var user in blob.Users)
-                    verified[user] = verified[user] with { Fault = Of(verified[user].Image, new ModuleException(e.Code, e.Message, "repair the registry's storage, or remove the blob there and load the image again", e) { HttpStatus = e.HttpStatus, Blob = blob.Blob.Digest.ToString() }) };
+                {
+                    var fault = new ModuleException(e.Code, e.Message, e.HttpStatus == 404 ? WhenMissing : WhenDamaged, e)
+                    {
+                        HttpStatus = e.HttpStatus,
+                        Blob = blob.Blob.Digest.ToString(),
+                    };
+                    verified[user] = verified[user] with { Fault = Of(verified[user].Image, fault) };
+                }
             }
         }, cancellation);
     }
 
     static bool IsFinding(ModuleException e) => e.Code is ErrorCodes.NotFound or ErrorCodes.DigestMismatch or ErrorCodes.ArchiveCorrupt || e.HttpStatus is 404;
+
+    // A policy of the registry (unsigned, vulnerable, quarantined: 412 of Harbor) is about one image; a wrong password, a missing right or
+    // an outage is about all.
+    static bool IsOfOneImage(ModuleException e) => e.HttpStatus is >= 400 and < 500 and not (401 or 403 or 407 or 408 or 429);
 
     static ModuleException Of(ExpectedImage image, ModuleException e) => new(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = image.Source.ToString(), Blob = e.Blob };
 
@@ -120,7 +153,11 @@ public sealed class RegistryVerifier(IImageTarget registry, int concurrency, boo
 /// <param name="Source">Its upstream name.</param>
 /// <param name="Target">Where it should be; with a tag.</param>
 /// <param name="Digest">What it should be; null where only its being whole can be proved.</param>
-public sealed record ExpectedImage(Reference Source, Reference Target, Digest? Digest);
+public sealed record ExpectedImage(Reference Source, Reference Target, Digest? Digest)
+{
+    /// <summary>Whether it is a signature or another manifest that belongs to an image, and no image itself.</summary>
+    public bool IsReferrer { get; init; }
+}
 
 /// <summary>What was found of one image.</summary>
 /// <param name="Digest">What the tag names; null where it is not there.</param>
@@ -138,4 +175,7 @@ public sealed record VerifiedImage(ExpectedImage Image, Digest? Digest)
 
     /// <summary>What is wrong with it; null where it is proved.</summary>
     public ModuleException? Fault { get; init; }
+
+    /// <summary>Whether <see cref="Fault"/> is the reason why nothing is known about it.</summary>
+    public bool IsUnknown { get; init; }
 }

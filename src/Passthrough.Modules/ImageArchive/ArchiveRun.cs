@@ -60,6 +60,9 @@ sealed class ArchiveRun
     /// <summary>Whether parts of a split set may come later.</summary>
     public bool AllowsMissingParts => arguments.Flag("allow_missing_parts");
 
+    /// <summary>Whether a tag that is right proves nothing: a load asks for each blob, a proof reads it.</summary>
+    public bool IsDeep => arguments.Flag("deep");
+
     public string? RecordPath => arguments.Text("record_path");
 
     /// <summary>The folder where ConfigMaps with the signatures of releases go.</summary>

@@ -40,11 +40,11 @@ sealed class AttachmentPlan
     }
 
     /// <summary>Copies them, and lists them where the registry does not do it.</summary>
-    /// <returns>What became of each, and whether anything changed.</returns>
+    /// <returns>What became of each, also where something failed or the run was stopped.</returns>
     public async Task<AttachmentReport> CopyAsync(ArchiveRun run, LoadPlan images, IImageTarget target, CancellationToken cancellation)
     {
         if (all.Count == 0)
-            return new AttachmentReport([], IsChanged: false, Failure: null);
+            return new AttachmentReport([]);
         List<Attachment> attachments = [.. all.Values];
         run.Context.Progress.Phase = "delivering signatures and other referrers";
         // They are small, and the counters are about images.
@@ -61,21 +61,48 @@ sealed class AttachmentPlan
             list.Add(attachments[i]);
         }
 
-        var isChanged = report.Totals is { BlobsUploaded: > 0 } or { BlobsMounted: > 0 } || report.Outcomes.Any(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);
-        foreach (var list in lists.Values)
+        var actions = attachments.Where(attachment => attachment.Outcome!.IsDelivered)
+            .Select(attachment => $"load {attachment.Item.Source} as {attachment.Item.Target}").ToList();
+        var failure = report.Outcomes.Select(outcome => outcome.Error).FirstOrDefault(error => error is not null);
+        var isStopped = report.IsStopped;
+        try
         {
-            var manifests = new List<RawManifest>();
-            foreach (var attachment in list)
-            {
-                if (await images.Contents.Archive.ReadManifestAsync(attachment.Item.Source.WithDigest(attachment.Item.Root.Digest), cancellation) is { } manifest)
-                    manifests.Add(manifest);
-            }
-
-            isChanged |= await Referrers.ListAsync(target, list[0].SubjectInTarget, manifests, cancellation);
+            foreach (var list in lists.Values.Where(_ => !isStopped))
+                await ListAsync(images.Contents.Archive, target, list, actions, cancellation);
+        }
+        catch (ModuleException e)
+        {
+            failure ??= e;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            isStopped = true;
         }
 
-        var failure = report.Outcomes.Select(outcome => outcome.Error).FirstOrDefault(error => error is not null);
-        return new AttachmentReport(attachments, isChanged, failure is null ? null : new ModuleException(failure.Code, failure.Message, $"{failure.Hint ?? "look into the registry's log"}; include_referrers=false leaves signatures and the like out", failure) { HttpStatus = failure.HttpStatus, Image = failure.Image, Blob = failure.Blob });
+        return new AttachmentReport(attachments)
+        {
+            Actions = actions,
+            IsStopped = isStopped,
+            Failure = failure is null ? null : new ModuleException(failure.Code, failure.Message,
+                $"{failure.Hint ?? "look into the registry's log"}; include_referrers=false leaves signatures and the like out",
+                failure)
+            { HttpStatus = failure.HttpStatus, Image = failure.Image, Blob = failure.Blob },
+        };
+    }
+
+    static async Task ListAsync(IArchive archive, IImageTarget target, List<Attachment> list, List<string> actions,
+        CancellationToken cancellation)
+    {
+        var manifests = new List<RawManifest>();
+        foreach (var attachment in list)
+        {
+            if (await archive.ReadManifestAsync(attachment.Item.Source.WithDigest(attachment.Item.Root.Digest),
+                cancellation) is { } manifest)
+                manifests.Add(manifest);
+        }
+
+        if (await Referrers.ListAsync(target, list[0].SubjectInTarget, manifests, cancellation))
+            actions.Add($"list the referrers of {list[0].SubjectInTarget}");
     }
 
     // Which images have a manifest.
@@ -158,4 +185,13 @@ sealed record Attachment(CopyItem Item, Reference SubjectInTarget, string? Tag)
 }
 
 /// <summary>What became of the manifests that belong to images.</summary>
-sealed record AttachmentReport(IReadOnlyList<Attachment> Attachments, bool IsChanged, ModuleException? Failure);
+sealed record AttachmentReport(IReadOnlyList<Attachment> Attachments)
+{
+    /// <summary>What was done or, in check mode, would be.</summary>
+    public IReadOnlyList<string> Actions { get; init; } = [];
+
+    public ModuleException? Failure { get; init; }
+
+    /// <summary>Whether it was told to stop before the end.</summary>
+    public bool IsStopped { get; init; }
+}

@@ -19,6 +19,7 @@ static class InspectedRegistry
     const string Missing = "missing";
     const string Different = "different";
     const string Incomplete = "incomplete";
+    const string Unknown = "unknown";
 
     /// <exception cref="ModuleException">A file is asked for that only a registry can fill.</exception>
     public static void RequireNoArchive(ArchiveRun run)
@@ -33,24 +34,29 @@ static class InspectedRegistry
         var expected = Expected(run, run.Naming(connection), connection.Endpoint.Authority);
         var state = new RegistryState(connection.Endpoint.Authority);
         using var store = await connection.OpenStoreAsync(cancellation);
-        var found = await new RegistryVerifier(store, run.Concurrency, deep: false, run.Context.Progress) { WhenWhole = (image, tree) => state.Add(image.Source, tree) }.VerifyAsync(expected, cancellation);
-        List<string> needed = [.. found.Where(image => image.Fault is not null).Select(image => image.Image.Source.ToString()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        var verifier = new RegistryVerifier(store, run.Concurrency, deep: false, run.Context.Progress)
+        {
+            ContinueOnError = run.ContinueOnError,
+            WhenWhole = (image, tree) => state.Add(image.Source, tree),
+        };
+        var found = await verifier.VerifyAsync(expected, cancellation);
+        var needed = NamesOf(found.Where(image => image.Fault is not null && !image.IsUnknown));
+        var unknown = NamesOf(found.Where(image => image.IsUnknown));
         var files = new List<FileChange>();
         if (run.GapPath is { } gap)
-            files.Add(AtomicFile.Write(gap, Encoding.UTF8.GetBytes(ListOf(needed, connection.Endpoint.Authority)), new FileSettings(FileSettings.Readable) { MakeFolder = true }, run.Context.CheckMode));
+            files.Add(AtomicFile.Write(gap, Encoding.UTF8.GetBytes(ListOf(needed, unknown, connection.Endpoint.Authority)),
+                new FileSettings(FileSettings.Readable) { MakeFolder = true }, run.Context.CheckMode));
         if (run.StatePath is { } path)
             files.Add(state.Write(path, run.Context.CheckMode));
         foreach (var file in files.Where(file => file.Changed))
             run.Context.Actions.Add($"write {file.Path}");
 
-        var counts = ResultParts.Counts(found.Select(StatusOf), Present, Missing, Different, Incomplete);
+        var counts = ResultParts.Counts(found.Select(StatusOf), Present, Missing, Different, Incomplete, Unknown);
         counts["needed"] = needed.Count;
         return new ModuleResult
         {
             Changed = files.Exists(file => file.Changed),
-            Message = needed.Count == 0
-                ? $"{connection.Endpoint.Authority} has {Wording.Images(found.Length)} whole, and needs none, {Wording.Duration(run.Elapsed)}"
-                : $"{connection.Endpoint.Authority} has {(int)counts[Present]!} of {Wording.Images(found.Length)} whole, and needs {needed.Count}{(run.GapPath is null ? "" : $": {run.GapPath}")}, {Wording.Duration(run.Elapsed)}",
+            Message = Summary(run, connection.Endpoint.Authority, found, counts, needed.Count),
             Data = new JObject
             {
                 ["counts"] = counts,
@@ -61,6 +67,20 @@ static class InspectedRegistry
             Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = found.Select(Describe) },
         };
     }
+
+    static string Summary(ArchiveRun run, string registry, IReadOnlyCollection<VerifiedImage> found, JObject counts, int needed)
+    {
+        var elapsed = Wording.Duration(run.Elapsed);
+        if ((int)counts[Present]! == found.Count)
+            return $"{registry} has {Wording.Images(found.Count)} whole, and needs none, {elapsed}";
+        var unknown = (int)counts[Unknown]! == 0 ? "" : $"; of {Wording.Images((int)counts[Unknown]!)} it is unknown, since the "
+            + $"registry did not tell: {found.First(image => image.IsUnknown).Fault!.Message}";
+        return $"{registry} has {(int)counts[Present]!} of {Wording.Images(found.Count)} whole, and needs "
+            + $"{needed}{(run.GapPath is null ? "" : $": {run.GapPath}")}{unknown}, {elapsed}";
+    }
+
+    static List<string> NamesOf(IEnumerable<VerifiedImage> images) =>
+        [.. images.Select(image => image.Image.Source.ToString()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
     // Who pulls by digest needs the digest, under whatever tag it came.
     static List<ExpectedImage> Expected(ArchiveRun run, MirrorNaming naming, string registry)
@@ -80,7 +100,8 @@ static class InspectedRegistry
     }
 
     static string StatusOf(VerifiedImage image) =>
-        image.Fault is null ? Present : image.Digest is null ? Missing : image.Image.Digest is { } digest && digest != image.Digest ? Different : Incomplete;
+        image.IsUnknown ? Unknown : image.Fault is null ? Present : image.Digest is null ? Missing : image.Image.Digest is { } digest
+            && digest != image.Digest ? Different : Incomplete;
 
     static JObject Describe(VerifiedImage image)
     {
@@ -95,11 +116,17 @@ static class InspectedRegistry
             ["platforms"] = ResultParts.Platforms(image.Platforms),
             ["bytes"] = image.Bytes,
         };
-        if (status is Different or Incomplete)
+        if (status is Different or Incomplete or Unknown)
             json["error"] = ResultParts.Error(image.Fault!);
         return json;
     }
 
-    static string ListOf(List<string> needed, string registry) =>
-        $"# {registry} needs {Wording.Images(needed.Count)}. Save them with images_file.\n{string.Concat(needed.Select(image => image + "\n"))}";
+    // What nobody could look up is named, and not asked for: a save takes only what is known to be missing.
+    static string ListOf(List<string> needed, List<string> unknown, string registry) =>
+        string.Concat(
+        [
+            $"# {registry} needs {Wording.Images(needed.Count)}. Save them with images_file.\n",
+            .. needed.Select(image => image + "\n"),
+            .. unknown.Select(image => $"# unknown, the registry did not tell: {image}\n"),
+        ]);
 }

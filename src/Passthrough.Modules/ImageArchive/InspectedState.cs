@@ -99,30 +99,38 @@ static class InspectedState
     static void Add(JObject json, CopyOutcome outcome)
     {
         json["target"] = outcome.Item.Target.ToString();
-        json["in_registry"] = outcome.Status switch
-        {
-            CopyStatus.Present => "present",
-            CopyStatus.Loaded => "missing",
-            CopyStatus.Updated => outcome.Before == outcome.Item.Root.Digest ? "incomplete" : "different",
-            _ => "unknown",
-        };
+        json["in_registry"] = StateOf(outcome);
         if (outcome.Error is { } error)
             json["error"] = ResultParts.Error(error);
     }
+
+    // That an image cannot be loaded from this archive says nothing about what the registry has: its tag was looked up all the same.
+    static string StateOf(CopyOutcome outcome) =>
+        outcome.Status == CopyStatus.Present ? "present"
+        : outcome.IsUnknown || (outcome.Before == outcome.Item.Root.Digest && !outcome.IsDelivered) ? "unknown"
+        : outcome.Before is null ? "missing"
+        : outcome.IsRepaired ? "incomplete"
+        : "different";
 
     // Asks as a load in check mode does. Images that could not be loaded as they are stay without an answer.
     static async Task<string> CompareAsync(ArchiveRun run, RegistryConnection connection, LoadPlan plan, Dictionary<string, CopyOutcome> outcomes, JObject data, CancellationToken cancellation)
     {
         using var store = await connection.OpenStoreAsync(cancellation);
         var report = await plan.CopyAsync(run, new ReadOnlyTarget(store), room: null, continueOnError: true, cancellation);
+        cancellation.ThrowIfCancellationRequested();
         foreach (var outcome in report.Outcomes)
             outcomes[outcome.Item.Source.ToString()] = outcome;
-        var needed = report.Outcomes.Count(outcome => outcome.Status is CopyStatus.Loaded or CopyStatus.Updated);
+        var needed = report.Outcomes.Count(outcome => outcome.IsDelivered);
+        var unknown = report.Outcomes.Where(outcome => StateOf(outcome) == "unknown").ToList();
         ((JObject)data["counts"]!)["needed"] = needed;
+        ((JObject)data["counts"]!)["unknown"] = unknown.Count;
         ((JObject)data["bytes"]!)["needed"] = report.Totals.BytesUploaded;
         data["requests"] = ResultParts.Requests(store.Requests);
-        return needed == 0 && report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present)
-            ? $"; {connection.Endpoint.Authority} has them all"
+        if (report.Outcomes.All(outcome => outcome.Status == CopyStatus.Present))
+            return $"; {connection.Endpoint.Authority} has them all";
+        var needs = needed == 0 && unknown.Count > 0 ? ""
             : $"; {connection.Endpoint.Authority} needs {Wording.Images(needed)}, {Wording.Bytes(report.Totals.BytesUploaded)}";
+        return unknown.Count == 0 ? needs : $"{needs}; what {connection.Endpoint.Authority} has of {Wording.Images(unknown.Count)} is "
+            + $"unknown: {unknown[0].Error?.Message}";
     }
 }

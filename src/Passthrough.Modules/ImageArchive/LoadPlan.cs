@@ -55,15 +55,15 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
 
     /// <summary>What the record says of those images that are in the registry then.</summary>
     /// <param name="isThere">Whether an item is, by its position.</param>
-    public IEnumerable<DeliveredImage> Delivered(Func<int, bool> isThere) =>
-        Items.Select(Delivered).Where((_, i) => isThere(i) && Contents.Images[i].Image.HasManifest);
-
-    DeliveredImage Delivered(CopyItem item, int position) => new(item.Source, item.Target, item.Root.Digest, item.Root.MediaType)
-    {
-        Platforms = [.. Contents.Images[position].Platforms.Select(platform => platform.ToString())],
-        ArchiveId = Contents.Archive.Id,
-        DigestPreserved = Contents.Images[position].Image.DigestPreserved,
-    };
+    /// <param name="expiries">After which time the registry removes it, by its position.</param>
+    public IEnumerable<DeliveredImage> Delivered(Func<int, bool> isThere, IReadOnlyDictionary<int, string> expiries) =>
+        Items.Select((item, i) => new DeliveredImage(item.Source, item.Target, item.Root.Digest, item.Root.MediaType)
+        {
+            Platforms = [.. Contents.Images[i].Platforms.Select(platform => platform.ToString())],
+            ArchiveId = Contents.Archive.Id,
+            DigestPreserved = Contents.Images[i].Image.DigestPreserved,
+            ExpiresAfter = expiries.GetValueOrDefault(i),
+        }).Where((_, i) => isThere(i) && Contents.Images[i].Image.HasManifest);
 
     /// <summary>Copies, or with a target that only reads says what would be copied.</summary>
     /// <param name="room">What the registry takes; null where it tells nobody.</param>
@@ -78,6 +78,7 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
             Concurrency = run.Concurrency,
             ContinueOnError = continueOnError,
             Room = room,
+            AsksForEveryBlob = run.IsDeep,
             Bandwidth = run.Limit,
             SourceName = Contents.Archive.Path,
             SourceHas = Contents.Archive.Has,

@@ -10,12 +10,16 @@ sealed class ProvedImage(string name)
 {
     public const string Verified = "verified";
     public const string Failed = "failed";
+    public const string Unknown = "unknown";
 
     VerifiedArchiveImage? inArchive;
     VerifiedImage? inRegistry;
 
     /// <summary>An image that is whole in the archive and not in the registry, or the reverse, has failed.</summary>
-    public string Status => Fault is null ? Verified : Failed;
+    public string Status => Fault is null ? Verified : inArchive?.Fault is null && inRegistry is { IsUnknown: true } ? Unknown : Failed;
+
+    /// <summary>Whether it belongs to an image and is none itself.</summary>
+    public bool IsReferrer => inRegistry is { Image.IsReferrer: true };
 
     ModuleException? Fault => inArchive?.Fault ?? inRegistry?.Fault;
 

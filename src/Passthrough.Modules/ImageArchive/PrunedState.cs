@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
@@ -10,10 +11,19 @@ namespace Passthrough.Modules.ImageArchive;
 
 /// <summary>
 /// <c>state=pruned</c>: takes from the registry what was delivered and no given archive lists any more. Only what the record says was delivered is ever looked at,
-/// and nothing is removed unless <c>remove</c> is set. Signatures and the like go with their image.
+/// and nothing is removed unless <c>remove</c> is set. Signatures and the like go with their image, as do the manifests below an index that
+/// nothing else needs.
 /// </summary>
 static class PrunedState
 {
+    const string Unused = "unused";
+    const string Removed = "removed";
+    const string Absent = "absent";
+    const string Different = "different";
+    const string Unknown = "unknown";
+    const string Failed = "failed";
+    const string Skipped = "skipped";
+
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
         var context = run.Context;
@@ -23,107 +33,160 @@ static class PrunedState
         var removes = context.Arguments.Flag("remove");
         using var store = await connection.OpenStoreAsync(cancellation);
         context.Progress.Phase = removes ? "removing" : "asking what the registry has";
-        var goes = run.Choose(record).Where(image => !kept.Contains(image.Source.ToString())).ToList();
-        var attached = new AttachedTags(store, Targets(goes), Targets(record.Images));
-        var images = new List<JObject>();
-        var gone = new HashSet<string>(StringComparer.Ordinal);
+        List<PrunedImage> images = [.. run.Choose(record).Where(image => !kept.Contains(image.Source.ToString()))
+            .Select(image => new PrunedImage(image))];
         ModuleException? failure = null;
-        foreach (var image in goes)
+        try
         {
-            var json = new JObject { ["ref"] = image.Source.ToString(), ["target"] = image.Target.ToString(), ["digest"] = image.Digest.ToString() };
-            images.Add(json);
-            try
-            {
-                json["status"] = failure is not null && !run.ContinueOnError ? "skipped" : await PruneAsync(store, attached, image, json, removes, context, cancellation);
-                if ((string?)json["status"] is "removed" or "absent")
-                    gone.Add(image.Target.ToString());
-            }
-            catch (ModuleException e)
-            {
-                json["status"] = "failed";
-                json["error"] = ResultParts.Error(e);
-                failure ??= new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = image.Source.ToString() };
-            }
+            foreach (var image in images)
+                await DoAsync(image, async () => image.Status = await LookUpAsync(store, image.Image, cancellation));
+            // A tag that names another image by now is not going, and what that image needs stays with it.
+            var attached = new AttachedTags(store, Targets(images.Where(image => image.Status == Unused).Select(image => image.Image)),
+                Targets(record.Images));
+            var removal = new Removal(store, attached, context);
+            // An index before the manifests below it: some registries keep those while the index needs them.
+            foreach (var image in images.Where(image => image.Status == Unused)
+                .OrderBy(image => !MediaTypes.IsIndex(image.Image.MediaType)))
+                await DoAsync(image, () => PruneAsync(image, attached, removal, removes, cancellation));
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            failure = new ModuleException(ErrorCodes.Cancelled,
+                "stopped by a signal; what was removed is in actions, and no longer in the record", "run it again to finish");
         }
 
-        var after = record.Without(gone);
-        var recorded = removes ? after.Write(run.RecordPath!, context.CheckMode) : null;
-        if (recorded is { Changed: true })
-            context.Actions.Add($"write {recorded.Path}");
-        var counts = ResultParts.Counts(images.Select(image => (string)image["status"]!), "unused", "removed", "absent", "different", "failed", "skipped");
+        foreach (var image in images.Where(image => image.Status is null || (removes && failure is not null && image.Status == Unused)))
+            image.Status = Skipped;
+        var recording = new Recording(run.RecordPath, connection.Endpoint.Authority, context.CheckMode);
+        if (removes)
+            Record(recording, images, context, ref failure);
+        var counts = ResultParts.Counts(images.Select(image => image.Status!), Unused, Removed, Absent, Different, Unknown, Failed,
+            Skipped);
         counts["kept"] = record.Images.Length - images.Count;
         return new ModuleResult
         {
-            Changed = (int)counts["removed"]! > 0 || recorded is { Changed: true },
+            Changed = context.Actions.Count > 0,
             Message = Summary(run, counts, removes),
-            Diffs = recorded is { Changed: true } ? [new ResultDiff(recorded.Path, record.Render(), after.Render())] : [],
+            Diffs = recording.Diff is { } diff ? [diff] : [],
             Failure = failure,
             Data = new JObject
             {
-                ["images"] = new JArray(images),
+                ["images"] = new JArray(images.Select(image => image.Describe())),
                 ["counts"] = counts,
                 ["requests"] = ResultParts.Requests(store.Requests),
                 ["duration_s"] = ResultParts.Seconds(run.Elapsed),
-                ["record"] = recorded is null ? null : new JObject { ["path"] = recorded.Path, ["changed"] = recorded.Changed },
+                ["record"] = recording.Describe(),
             },
         };
-    }
 
-    static HashSet<string> Targets(IEnumerable<DeliveredImage> images) => images.Select(image => image.Target.ToString()).ToHashSet(StringComparer.Ordinal);
-
-    static async Task<string> PruneAsync(RegistryStore store, AttachedTags attached, DeliveredImage image, JObject json, bool removes, ModuleContext context, CancellationToken cancellation)
-    {
-        var there = await store.ResolveAsync(image.Target, cancellation);
-        if (there is null)
-            return "absent";
-        // Somebody has pushed something else since: that is not ours to remove.
-        if (there.Digest != image.Digest)
-            return "different";
-        var belonging = await attached.FindAsync(image.Target, image.Digest, cancellation);
-        if (belonging.Count > 0)
-            json["tags"] = new JArray(belonging.Select(tag => tag.Tag));
-        if (!removes)
-            return "unused";
-        foreach (var tag in belonging)
+        async Task DoAsync(PrunedImage image, Func<Task> work)
         {
-            context.Actions.Add($"remove {tag}");
-            if (!context.CheckMode && await store.ResolveAsync(tag, cancellation) is { } manifest)
-                await RemoveAsync(store, attached, tag, manifest.Digest, belonging, cancellation);
+            try
+            {
+                if (failure is null || run.ContinueOnError)
+                    await work();
+            }
+            catch (ModuleException e)
+            {
+                image.Status = Failed;
+                image.Error = e;
+                failure ??= new ModuleException(e.Code, e.Message, e.Hint, e)
+                {
+                    HttpStatus = e.HttpStatus,
+                    Image = image.Image.Source.ToString(),
+                };
+            }
         }
-
-        context.Actions.Add($"remove {image.Target} ({image.Digest})");
-        if (!context.CheckMode)
-            await RemoveAsync(store, attached, image.Target, image.Digest, [], cancellation);
-        return "removed";
     }
 
-    // Some products take tags away and leave the manifest to their own collection; others know only manifests, and lose all their tags with them.
-    static async Task RemoveAsync(RegistryStore store, AttachedTags attached, Reference target, Digest digest, IReadOnlyList<Reference> alsoGoing, CancellationToken cancellation)
+    static void Record(Recording recording, IEnumerable<PrunedImage> images, ModuleContext context, ref ModuleException? failure)
     {
-        var tags = await attached.TagsAsync(target, cancellation);
         try
         {
-            await store.RemoveTagAsync(target, cancellation);
+            recording.Write(record =>
+                record.Without(Targets(images.Where(image => image.Status is Removed or Absent).Select(image => image.Image))));
         }
-        catch (ModuleException e) when (e.HttpStatus is 400 or 404 or 405)
+        catch (ModuleException e)
         {
-            foreach (var tag in await tags.NamingAsync(digest, cancellation))
-            {
-                if (tag != target.Tag && !alsoGoing.Contains(target.WithTag(tag)))
-                    throw new ModuleException(ErrorCodes.Unsupported, $"{target} cannot be removed alone: {target.Registry} takes only whole manifests away, and the tag {tag} names the same one", "leave it, or prune both", e);
-            }
-
-            await store.RemoveManifestAsync(target.WithDigest(digest), cancellation);
+            failure ??= e;
         }
 
-        tags.Remove(target.Tag!);
+        if (recording.Change is { Changed: true } change)
+            context.Actions.Add($"write {change.Path}");
+    }
+
+    static HashSet<string> Targets(IEnumerable<DeliveredImage> images) =>
+        images.Select(image => image.Target.ToString()).ToHashSet(StringComparer.Ordinal);
+
+    // What another user has pushed since is not ours to remove.
+    static async Task<string> LookUpAsync(RegistryStore store, DeliveredImage image, CancellationToken cancellation) =>
+        await store.ResolveAsync(image.Target, cancellation) is not { } there ? Absent : there.Digest != image.Digest ? Different : Unused;
+
+    static async Task PruneAsync(PrunedImage image, AttachedTags attached, Removal removal, bool removes, CancellationToken cancellation)
+    {
+        var belonging = await attached.FindAsync(image.Image.Target, image.Image.Digest, cancellation);
+        image.Tags = [.. belonging.Select(tag => tag.Tag!)];
+        if (!removes)
+            return;
+        if (await removal.FindDoubtAsync(image.Image, cancellation) is { } doubt)
+        {
+            image.Status = Unknown;
+            image.Error = doubt;
+            return;
+        }
+
+        foreach (var tag in belonging)
+            await removal.RemoveAsync(tag, cancellation);
+        await removal.RemoveAsync(image.Image, cancellation);
+        image.Status = Removed;
     }
 
     static string Summary(ArchiveRun run, JObject counts, bool removes)
     {
         var kept = string.Create(CultureInfo.InvariantCulture, $"{(int)counts["kept"]!} stay");
+        var others = new StringBuilder();
+        foreach (var (status, text) in new[] { (Different, "left, since their tags name other images now"), (Absent, "gone before"),
+            (Unknown, "unknown: see images") })
+        {
+            if ((int)counts[status]! > 0)
+                others.Append(CultureInfo.InvariantCulture, $", {(int)counts[status]!} {text}");
+        }
+
         if (!removes)
-            return $"{Wording.Images((int)counts["unused"]!)} that no given archive lists, {kept}: set remove=true to remove what images shows";
-        return $"{(run.Context.CheckMode ? "would remove " : "removed ")}{Wording.Images((int)counts["removed"]!)}, {kept}, {Wording.Duration(run.Elapsed)}";
+            return $"{Wording.Images((int)counts[Unused]!)} that no given archive lists, {kept}{others}: set remove=true to remove what "
+                + "images shows";
+        return $"{(run.Context.CheckMode ? "would remove " : "removed ")}{Wording.Images((int)counts[Removed]!)}, {kept}{others}, "
+            + $"{Wording.Duration(run.Elapsed)}";
+    }
+}
+
+/// <summary>One image of the record that no archive lists, and what became of it.</summary>
+sealed class PrunedImage(DeliveredImage image)
+{
+    public DeliveredImage Image => image;
+
+    /// <summary>Null until it was looked up.</summary>
+    public string? Status { get; set; }
+
+    /// <summary>Of its signatures and other referrers.</summary>
+    public IReadOnlyList<string> Tags { get; set; } = [];
+
+    /// <summary>Why it was not removed, or may not be.</summary>
+    public ModuleException? Error { get; set; }
+
+    public JObject Describe()
+    {
+        var json = new JObject
+        {
+            ["ref"] = image.Source.ToString(),
+            ["target"] = image.Target.ToString(),
+            ["digest"] = image.Digest.ToString(),
+            ["status"] = Status,
+        };
+        if (Tags.Count > 0)
+            json["tags"] = new JArray(Tags);
+        if (Error is not null)
+            json["error"] = ResultParts.Error(Error);
+        return json;
     }
 }

@@ -1,6 +1,7 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
+using Passthrough.Core.Archive;
 using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
@@ -37,6 +38,9 @@ static class SavedState
         var before = report.Before.Where(image => image.Reference is not null).DistinctBy(image => image.Reference!.ToString()).ToDictionary(image => image.Reference!.ToString(), image => image.Root.Digest, StringComparer.Ordinal);
         var counts = ResultParts.Counts(report.Plan.Images.Select(image => StatusOf(image, before)).Concat(report.Failed.Select(_ => Failed)), "saved", "updated", "present", Failed);
         counts["removed"] = before.Keys.Except(report.Plan.Images.Select(image => image.Name.ToString()), StringComparer.Ordinal).Count();
+        var expiries = await ReadExpiriesAsync(context, report, run.Path, cancellation);
+        foreach (var (image, time) in expiries)
+            context.Warnings.Add(ExpiryLabel.Warn(image, ExpiryLabel.Quay, time, "Quay"));
         return new ModuleResult
         {
             Changed = report.Changed,
@@ -62,9 +66,26 @@ static class SavedState
             },
             Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal)
             {
-                ["images"] = report.Plan.Images.Select(image => Describe(image, before)).Concat(report.Failed.Select(Describe)),
+                ["images"] = report.Plan.Images.Select(image => Describe(image, before, expiries)).Concat(report.Failed.Select(Describe)),
             },
         };
+    }
+
+    // Labels stand in configurations, which check mode does not fetch: it says nothing about those that are not in the archive yet.
+    static async Task<Dictionary<string, string>> ReadExpiriesAsync(ModuleContext context, SaveReport report, string path,
+        CancellationToken cancellation)
+    {
+        var expiries = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (context.CheckMode && report.Changed)
+            return expiries;
+        using var archive = ArchiveFormats.Open(path);
+        foreach (var image in report.Plan.Images)
+        {
+            if (await ExpiryLabel.ReadAsync(archive, archive.Has, image.Name, image.Tree, ExpiryLabel.Quay, cancellation) is { } time)
+                expiries[image.Name.ToString()] = time;
+        }
+
+        return expiries;
     }
 
     static string Summary(ArchiveRun run, SaveReport report)
@@ -86,7 +107,7 @@ static class SavedState
 
     static JObject Describe(FailedRequest failure) => new() { ["ref"] = failure.Request.Image.ToString(), ["status"] = Failed, ["error"] = ResultParts.Error(failure.Error) };
 
-    static JObject Describe(SelectedImage image, Dictionary<string, Digest> before)
+    static JObject Describe(SelectedImage image, Dictionary<string, Digest> before, Dictionary<string, string> expiries)
     {
         var digest = image.Tree.Root.Digest;
         var json = new JObject
@@ -98,6 +119,8 @@ static class SavedState
             ["platforms"] = ResultParts.Platforms(image.Tree.IndexPlatforms),
             ["bytes"] = BytesOf(image.Tree),
         };
+        if (expiries.TryGetValue(image.Name.ToString(), out var expiry))
+            json["expires_after"] = expiry;
         if (image.Request.WithReferrers)
             json["referrers"] = new JArray(image.Attachments.Select(attachment => new JObject { ["subject"] = attachment.Subject.ToString(), ["digest"] = attachment.Tree.Root.Digest.ToString(), ["tag"] = attachment.Tag }));
         if (image.SourceDigest != digest)

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core;
 using Passthrough.Core.Ansible;
@@ -56,23 +55,37 @@ static class VerifiedState
         if (connection is not null)
         {
             using var store = await connection.OpenStoreAsync(cancellation);
-            var deep = run.Context.Arguments.Flag("deep");
-            var found = await new RegistryVerifier(store, run.Concurrency, deep, run.Context.Progress).VerifyAsync(expected, cancellation);
+            var verifier = new RegistryVerifier(store, run.Concurrency, run.IsDeep, run.Context.Progress)
+            {
+                ContinueOnError = run.ContinueOnError,
+            };
+            var found = await verifier.VerifyAsync(expected, cancellation);
             foreach (var image in found)
                 Of(images, image.Image.Source.ToString()).Add(image);
             fault ??= found.Select(image => image.Fault).OfType<ModuleException>().FirstOrDefault();
             data["requests"] = ResultParts.Requests(store.Requests);
-            said.Add(string.Create(CultureInfo.InvariantCulture, $"{connection.Endpoint.Authority} has {Wording.Images(found.Length)} whole{(deep ? ", every byte read" : "")}"));
+            var count = found.Count(image => image.Image.IsReferrer);
+            var what = Wording.ImagesAndReferrers(found.Length - count, count);
+            said.Add($"{connection.Endpoint.Authority} has {what} whole{(run.IsDeep ? ", every byte read" : "")}");
         }
 
-        data["counts"] = ResultParts.Counts(images.Values.Select(image => image.Status), ProvedImage.Verified, ProvedImage.Failed);
+        var referrers = images.Values.Where(image => image.IsReferrer).ToList();
+        var counts = ResultParts.Counts(images.Values.Where(image => !image.IsReferrer).Select(image => image.Status), ProvedImage.Verified,
+            ProvedImage.Failed, ProvedImage.Unknown);
+        if (registry)
+            counts["referrers"] = referrers.Count;
+        data["counts"] = counts;
         data["duration_s"] = ResultParts.Seconds(run.Elapsed);
         return new ModuleResult
         {
             Changed = false,
             Message = $"{string.Join("; ", said)}, {Wording.Duration(run.Elapsed)}",
             Data = data,
-            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = images.Values.Select(image => image.Describe()) },
+            Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal)
+            {
+                ["images"] = images.Values.Where(image => !image.IsReferrer).Select(image => image.Describe()),
+                ["referrers"] = referrers.Select(image => image.Describe()),
+            },
             Failure = fault is null ? null : new ModuleException(ErrorCodes.NotProved, fault.Message, fault.Hint, fault) { HttpStatus = fault.HttpStatus, Image = fault.Image, Blob = fault.Blob },
         };
     }
@@ -87,7 +100,8 @@ static class VerifiedState
             List<CopyItem> items = [.. LoadPlan.Place(archive, chosen, naming)];
             expected.AddRange(items.Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
             if (!run.LeavesReferrersOut)
-                expected.AddRange((await AttachmentPlan.ItemsAsync(archive, items, naming, cancellation)).Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest)));
+                expected.AddRange((await AttachmentPlan.ItemsAsync(archive, items, naming, cancellation))
+                    .Select(item => new ExpectedImage(item.Source, item.Target, item.Root.Digest) { IsReferrer = true }));
         }
 
         if (run.RecordPath is { } path)

@@ -10,6 +10,11 @@ static class Wording
     /// <summary><c>1 image</c>, <c>38 images</c>.</summary>
     public static string Images(int count) => count == 1 ? "1 image" : string.Create(CultureInfo.InvariantCulture, $"{count} images");
 
+    /// <summary><c>6 images</c>, <c>6 images and 2 referrers</c>.</summary>
+    public static string ImagesAndReferrers(int images, int referrers) =>
+        referrers == 0 ? Images(images) : string.Create(CultureInfo.InvariantCulture, $"{Images(images)} and "
+            + $"{(referrers == 1 ? "1 referrer" : $"{referrers} referrers")}");
+
     /// <summary><c>512 bytes</c>, <c>41.2 GiB</c>.</summary>
     public static string Bytes(long bytes)
     {

@@ -43,7 +43,8 @@ public static class ImageBuilder
     }
 
     /// <summary>An image of one platform, linux/amd64 by default; OCI types or Docker's schema 2.</summary>
-    public static BuiltImage Image(IReadOnlyList<BuiltBlob> layers, Platform? platform = null, bool docker = false)
+    public static BuiltImage Image(IReadOnlyList<BuiltBlob> layers, Platform? platform = null, bool docker = false,
+        (string Name, string Value)? label = null)
     {
         platform ??= Amd64;
         var config = new JObject
@@ -54,6 +55,8 @@ public static class ImageBuilder
             ["config"] = new JObject { ["Labels"] = new JObject { ["made.by"] = "passthrough tests" } },
             ["rootfs"] = new JObject { ["type"] = "layers", ["diff_ids"] = new JArray(layers.Select(layer => layer.DiffId?.ToString())) },
         };
+        if (label is { } more)
+            config["config"]!["Labels"]![more.Name] = more.Value;
         if (platform.Variant is not null)
             config["variant"] = platform.Variant;
         var configBlob = Blob(docker ? "application/vnd.docker.container.image.v1+json" : MediaTypes.OciConfig, config);

@@ -89,6 +89,31 @@ public sealed partial class DockerRegistry : IAsyncDisposable
     /// <summary>Starts it again on the same port with the same content.</summary>
     public Task Restart() => Launch(Port);
 
+    /// <summary>Removes manifests with their tags, as a user with curl does.</summary>
+    public async Task Delete(string repository, params IEnumerable<Core.Oci.Digest> manifests)
+    {
+        foreach (var manifest in manifests)
+        {
+            using var answer = await client.DeleteAsync(new Uri(Address, $"/v2/{repository}/manifests/{manifest}"));
+            answer.EnsureSuccessStatusCode();
+        }
+    }
+
+    /// <summary>Runs its own collection of garbage, as its documentation says: while it does not serve.</summary>
+    /// <param name="deleteUntagged">With <c>--delete-untagged</c>, which counts the manifests below an index as untagged.</param>
+    public async Task CollectGarbage(bool deleteUntagged)
+    {
+        await Stop();
+        string[] command = [Checkout.Tool("docker-registry", "usr/bin/docker-registry"), "garbage-collect", .. deleteUntagged
+            ? new[] { "--delete-untagged" } : [], Path.Combine(folder, "config.yml")];
+        (await Command.Run(command[0], command[1..])).MustSucceed();
+        await Restart();
+    }
+
+    /// <summary>Where the bytes of a blob or manifest lie.</summary>
+    public string FileOf(Core.Oci.Digest digest) =>
+        Path.Combine(Storage, "docker/registry/v2/blobs/sha256", digest.Hex[..2], digest.Hex, "data");
+
     /// <summary>The number of requests answered so far: give it to <see cref="Requests"/> later.</summary>
     public async Task<int> Mark() => (await Requests()).Count;
 

@@ -9,7 +9,8 @@ namespace Passthrough.Core.Admin.Harbor;
 /// <summary>Harbor from 2.9 on (registries.md A). The namespace is a project, accounts are its robots.</summary>
 public sealed class HarborAdmin : IRegistryAdmin
 {
-    public static readonly RegistryProduct Product = new("harbor", "Harbor", new RegistryTraits { HasReferrersApi = true, Upload = UploadForm.PostPatchPut })
+    public static readonly RegistryProduct Product = new("harbor", "Harbor",
+        new RegistryTraits { HasReferrersApi = true, Upload = UploadForm.PostPatchPut, RemovesTags = false })
     {
         Editions =
         [
