@@ -76,9 +76,18 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     async Task<AccountState> ReadAsync(AccountWish wish, CancellationToken cancellation)
     {
         var state = await admin.ReadAccountAsync(wish, cancellation);
-        // Somebody has an account of their own under that name.
+        // Another user has an account under that name; only a rotation needs it.
         if (wish.StandsFor is not null && state.Description is { Length: > 0 } description && description != wish.Description)
-            return new AccountState(wish.Name, Exists: false);
+        {
+            return new AccountState(wish.Name, Exists: false)
+            {
+                Obstacle = new ModuleException(
+                    ErrorCodes.Collision,
+                    $"{Title(wish.Name)}, which would take over, is there already and was not made for that",
+                    "remove it, choose another account_name, or set allow_outage: true, which keeps the account and changes its secret"),
+            };
+        }
+
         return state.Obstacle is { } obstacle ? throw obstacle : state;
     }
 
@@ -88,6 +97,8 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     async Task<AccountOutcome?> MakeAsync(Slot slot, CancellationToken cancellation)
     {
         var wish = slot.Wish;
+        if (runner.IsCheckMode)
+            await admin.RequireCreatableAsync(wish, cancellation);
         var minted = await runner.DoAsync($"create {Title(wish.Name)} that may {Words(wish.Access)} in {wish.Namespace}", token => admin.CreateAccountAsync(wish, token), cancellation);
         if (minted is null && !runner.IsCheckMode)
             return null;
@@ -200,6 +211,8 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
     {
         var wish = OtherOf(order.Wish, slot.Wish);
         var next = new Slot(wish, await ReadAsync(wish, cancellation));
+        if (next.State.Obstacle is { } obstacle)
+            throw obstacle;
         AccountOutcome outcome;
         if (next.State.Exists && next.State.CreatedAt > slot.State.CreatedAt)
         {
@@ -256,7 +269,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
         if ((await admin.CheckSecretAsync(minted.Credential, probe, cancellation)).Refusal is { } refusal)
             throw new ModuleException(refusal.Code, $"the registry made {minted.Credential.Username} and does not take its secret: {refusal.Message}", "run this again; the secret is in the files") { HttpStatus = refusal.HttpStatus };
         if (wish.Access.HasFlag(AccountAccess.Push))
-            await admin.ProveWritableAsync(minted.Credential, probe, cancellation);
+            (await admin.JudgePushAsync(minted.Credential, probe, mayTry: true, cancellation)).Require();
     }
 
     static string Words(AccountAccess access) => string.Join(", ", Enum.GetValues<AccountAccess>().Where(one => one != AccountAccess.None && access.HasFlag(one)).Select(one => one.ToString().ToLowerInvariant()));

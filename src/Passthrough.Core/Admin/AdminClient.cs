@@ -84,7 +84,8 @@ sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, T
     }
 
     static Dictionary<string, string[]> Flatten(HttpResponseMessage response) =>
-        response.Headers.NonValidated.ToDictionary(header => header.Key, header => header.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
+        response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)
+            .ToDictionary(header => header.Key, header => header.Value.ToArray(), StringComparer.OrdinalIgnoreCase);
 
     public void Dispose() => http.Dispose();
 }

@@ -16,6 +16,9 @@ public sealed class AdminConnection(RegistryEndpoint endpoint, ConnectionOptions
     AdminClient? client;
     RegistryStore? store;
 
+    /// <summary>What this run knows about the server; several connections of a run share it.</summary>
+    public KnownServer Server { get; init; } = new();
+
     public RegistryEndpoint Endpoint => endpoint;
 
     public Credential? Credential => credential;
@@ -30,6 +33,15 @@ public sealed class AdminConnection(RegistryEndpoint endpoint, ConnectionOptions
 
     /// <summary><c>/v2/</c> as somebody else, or anew so that no token from before a change is used; the caller disposes of it.</summary>
     public RegistryStore OpenStore(Credential? other) => new(endpoint, options, new GivenCredential(endpoint.Authority, other), traits, time, random);
+
+    /// <summary>Makes sure, once a run, that the server is the product that was given.</summary>
+    /// <exception cref="ModuleException">It is another one, or nobody answers.</exception>
+    public async Task RequireAsync(RegistryProduct product, CancellationToken cancellation)
+    {
+        if (!Server.IsIdentified)
+            Server.Identify(await ServerIdentity.AskAsync(this, cancellation));
+        Server.Identity?.Require(product, endpoint.Authority);
+    }
 
     /// <summary>A secret that must never be printed; told as soon as it is known.</summary>
     public void Hide(string? secret) => options.OnSecret?.Invoke(secret);

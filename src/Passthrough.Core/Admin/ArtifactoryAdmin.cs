@@ -58,6 +58,13 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     {
         Editions = [Pro, Jcr],
         Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new ArtifactoryAdmin(connection)),
+        // Its own token service, in the character set of its Java server, if a proxy removed its headers.
+        Recognise = answer => IsArtifactory(answer.Headers)
+            || (answer.HasOwnTokens && answer.ContentType.Contains("ISO-8859-1", StringComparison.OrdinalIgnoreCase))
+            ? "Artifactory"
+            : null,
+        // Where anonymous access is on and a proxy removes its headers, nothing tells it from a plain registry.
+        AlsoAnswersAs = ["distribution"],
     };
 
     readonly HashSet<string> revoked = new(StringComparer.Ordinal);
@@ -99,7 +106,7 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
         if (answer.IsSuccess && answer.Text.Trim() == "OK")
             return RegistryHealth.Healthy;
         // It wants to know who asks, so it is there; whether the account is good is asked later.
-        if (answer.Status == HttpStatusCode.Unauthorized && IsArtifactory(answer))
+        if (answer.Status == HttpStatusCode.Unauthorized && IsArtifactory(answer.Headers))
             return RegistryHealth.Healthy;
         if (answer.Status is HttpStatusCode.ServiceUnavailable or HttpStatusCode.InternalServerError)
             return RegistryHealth.Healthy with { Condition = RegistryCondition.Unhealthy, Reason = answer.Words is { Length: > 0 } words ? words : $"it answered {(int)answer.Status}" };
@@ -310,19 +317,28 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     }
 
     /// <summary>A token says what it may do. An upload would leave an item behind that only an account with the right to delete could remove, so only a password is asked that way.</summary>
-    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
     {
         if (TokenClaims.TryParse(credential?.Password) is { } claims)
         {
             var scope = Text(claims.Payload["scp"]);
             var key = repository.Repository.Split('/')[0];
-            if (scope.Contains("artifact:", StringComparison.Ordinal) && !scope.Split(' ').Any(one => one.StartsWith($"artifact:{key}/**:", StringComparison.Ordinal) && one.Split(':')[^1].Split(',').Any(right => right is "w" or "*")))
-                throw new ModuleException(ErrorCodes.Unauthorized, $"the token of {credential!.Username} may not push to {key}: its scope is \"{scope}\"", "run this with the token of an administrator, so that it is replaced");
-            return;
+            if (!scope.Contains("artifact:", StringComparison.Ordinal))
+                return PushRight.Unknown($"its token has the rights of its user or groups (scope \"{scope}\")");
+            return scope.Split(' ')
+                .Any(one => one.StartsWith($"artifact:{key}/**:", StringComparison.Ordinal)
+                    && one.Split(':')[^1].Split(',').Any(right => right is "w" or "*"))
+                ? PushRight.Given
+                : PushRight.Refused(new ModuleException(ErrorCodes.Unauthorized,
+                    $"the token of {credential!.Username} may not push to {key}: its scope is \"{scope}\"",
+                        "run this with the token of an administrator, so that it is replaced"));
         }
 
+        if (!mayTry)
+            return PushRight.Unknown("only an upload would show it, and none was started");
+
         using var store = connection.OpenStore(credential);
-        await store.CheckWritableAsync(repository, cancellation);
+        return await PushRight.TryAsync(() => store.CheckWritableAsync(repository, cancellation));
     }
 
     public async Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation)
@@ -429,9 +445,10 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
         return new ModuleException(ErrorCodes.Unauthorized, $"cannot {answer.Action}: {Who()} {what} ({(int)answer.Status}{(answer.Words.Length > 0 ? $": {answer.Words}" : "")})", hint) { HttpStatus = (int)answer.Status };
     }
 
-    static bool IsArtifactory(AdminAnswer answer) =>
-        answer.Headers.ContainsKey("X-JFrog-Version") || answer.Headers.ContainsKey("X-Artifactory-Id")
-        || (answer.Headers.TryGetValue("WWW-Authenticate", out var wants) && wants.Any(line => line.Contains("Artifactory Realm", StringComparison.Ordinal)));
+    static bool IsArtifactory(IReadOnlyDictionary<string, string[]> headers) =>
+        headers.ContainsKey("X-JFrog-Version") || headers.ContainsKey("X-Artifactory-Id")
+        || (headers.TryGetValue("WWW-Authenticate", out var wants)
+            && wants.Any(line => line.Contains("Artifactory Realm", StringComparison.Ordinal)));
 
     /// <summary>Ours, and of this repository: another namespace's account may have the same name.</summary>
     static string Description(AccountWish wish) => $"ansible:registry_auth:{wish.Namespace}/{wish.Name}";

@@ -2,17 +2,23 @@ namespace Passthrough.Core.Admin;
 
 /// <summary>Brings a server from a state to a wish: reads, plans, does, and reads again. In check mode it only tells what it would do.</summary>
 /// <param name="checkMode">Predict.</param>
-/// <param name="onAction">Told every change before it is done, or in its place.</param>
-/// <param name="obstacle">Why nothing can be changed on this server now (it is read-only), as the end of a sentence; null where it can.</param>
-public sealed class ChangeRunner(bool checkMode, Action<string> onAction, string? obstacle = null)
+/// <param name="onAction">Told every change when it is done or, in check mode, in its place.</param>
+/// <param name="obstacle">Why nothing can be changed on this server (it is read-only, the account may not): its message is the end of a
+/// sentence; null if it can.</param>
+public sealed class ChangeRunner(bool checkMode, Action<string> onAction, ModuleException? obstacle = null)
 {
     /// <summary>A conflict is another client at work; this often it may come between.</summary>
     const int MaxRounds = 3;
 
+    readonly List<string> changes = [];
+
     public bool IsCheckMode => checkMode;
 
-    /// <summary>Whether anything was changed or, in check mode, would be.</summary>
-    public bool HasChanged { get; private set; }
+    /// <summary>What was done or, in check mode, would be done, in order: the source of the sentence, the diff, <c>actions</c> and
+    /// <c>changed</c>.</summary>
+    public IReadOnlyList<string> Changes => changes;
+
+    public bool HasChanged => changes.Count > 0;
 
     /// <summary>Changes until the plan is empty.</summary>
     /// <param name="state">What was read before.</param>
@@ -24,25 +30,34 @@ public sealed class ChangeRunner(bool checkMode, Action<string> onAction, string
     {
         var told = new HashSet<string>(StringComparer.Ordinal);
         ConflictFault? conflict = null;
-        for (var round = 0; plan(state) is { Count: > 0 } changes; round++)
+        for (var round = 0; plan(state) is { Count: > 0 } planned; round++)
         {
             if (round == MaxRounds)
-                throw conflict?.Fault ?? new ModuleException(ErrorCodes.Server, $"the registry took \"{changes[0].Text}\" and does not show it afterwards", "look at the registry's log, and whether somebody else changes the same");
+                throw conflict?.Fault ?? new ModuleException(ErrorCodes.Server,
+                    $"the registry took \"{planned[0].Text}\" and does not show it afterwards",
+                        "look at the registry's log, and whether somebody else changes the same");
             conflict = null;
-            foreach (var change in changes)
+            foreach (var change in planned)
             {
-                Tell(change.Text, isNew: told.Add(change.Text));
-                if (checkMode)
-                    continue;
+                RequireChangeable(change.Text);
                 try
                 {
-                    await change.DoAsync(cancellation);
+                    if (!checkMode)
+                        await change.DoAsync(cancellation);
                 }
                 catch (ConflictFault fault)
                 {
                     conflict = fault;
+                    Note(change.DoneSoFar?.Invoke(), told);
                     break;
                 }
+                catch
+                {
+                    Note(change.DoneSoFar?.Invoke(), told);
+                    throw;
+                }
+
+                Note(change.Text, told);
             }
 
             if (checkMode)
@@ -58,23 +73,32 @@ public sealed class ChangeRunner(bool checkMode, Action<string> onAction, string
     public async Task<T?> DoAsync<T>(string text, Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
         where T : class
     {
-        Tell(text, isNew: true);
+        RequireChangeable(text);
+        T? made;
         try
         {
-            return checkMode ? null : await work(cancellation);
+            made = checkMode ? null : await work(cancellation);
         }
         catch (ConflictFault)
         {
             return null;
         }
+
+        Note(text, []);
+        return made;
     }
 
-    void Tell(string text, bool isNew)
+    void RequireChangeable(string text)
     {
         if (obstacle is not null)
-            throw new ModuleException(ErrorCodes.Unsupported, $"cannot {text}: {obstacle}", "run this again when the registry takes changes");
-        HasChanged = true;
-        if (isNew)
-            onAction(text);
+            throw new ModuleException(obstacle.Code, $"cannot {text}: {obstacle.Message}", obstacle.Hint);
+    }
+
+    void Note(string? text, HashSet<string> told)
+    {
+        if (text is null || !told.Add(text))
+            return;
+        changes.Add(text);
+        onAction(text);
     }
 }

@@ -1,3 +1,4 @@
+using System.Net;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
@@ -15,7 +16,15 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
     {
         Editions = [Describe("distribution")],
         Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new DistributionAdmin(connection)),
+        // Its relatives (zot, Gitea) say the same; Quay, Harbor and Artifactory ask for a login in words of their own.
+        Recognise = answer => answer is { HasVersionHeader: true, HasOwnTokens: false }
+            && (answer.ErrorMessage == LoginWanted || (answer.Status == HttpStatusCode.OK && answer.Body is "{}" or ""))
+            ? "a plain distribution registry"
+            : null,
     };
+
+    /// <summary>What the distribution project's code says to somebody without a login (distribution, registry/api/errcode).</summary>
+    internal const string LoginWanted = "authentication required";
 
     public RegistryCapabilities Capabilities => Product.Editions[0];
 
@@ -23,7 +32,9 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
     {
         Health = Ability.Yes("GET /v2/ answers 200 or 401"),
         Account = Ability.No("the distribution registry has no way to make accounts over the network", "add a line to its htpasswd file (htpasswd -B) and give that account"),
-        PullAccount = Ability.No("the distribution registry lets every account of its htpasswd file push", "put a proxy before it that allows GET and HEAD only, and give the cluster that"),
+        PullAccount = Ability.No(
+            "the distribution registry itself lets every account of its htpasswd file push (zot only those that its accessControl names)",
+            "put a proxy before it that allows GET and HEAD only, and give the cluster that"),
         Rights = Ability.No("the distribution registry gives every account all rights"),
         Rotation = Ability.No("the distribution registry cannot change a password over the network", "change the line in its htpasswd file (htpasswd -B) and give the new password"),
         Namespace = Ability.No("the distribution registry has no namespaces, they are only how the names of repositories begin", "nothing is to be made: the first push makes a repository"),
@@ -37,7 +48,8 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
     public async Task<RegistryHealth> HealthAsync(CancellationToken cancellation)
     {
         // Whether it lets us in or not: it answers.
-        await connection.Store.PingAsync(cancellation);
+        if (connection.Server.Identity is null)
+            await connection.Store.PingAsync(cancellation);
         return RegistryHealth.Healthy;
     }
 
@@ -46,8 +58,8 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
 
     public async Task<NamespaceState> ReadNamespaceAsync(NamespaceWish wish, CancellationToken cancellation)
     {
-        var exists = await connection.Store.HasRepositoriesBelowAsync(wish.Name, cancellation);
-        return new NamespaceState(wish.Name, exists) { HoldsImages = exists };
+        var seen = await connection.Store.FindBelowAsync(wish.Name, cancellation);
+        return new NamespaceState(wish.Name, seen.Exists) { HoldsImages = seen.Exists };
     }
 
     public IReadOnlyList<PlannedChange> PlanNamespace(NamespaceWish wish, NamespaceState state) => [];
@@ -66,10 +78,19 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
 
     public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
 
-    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
     {
+        if (!mayTry)
+            return PushRight.Unknown("only an upload would show it, and none was started");
         using var store = connection.OpenStore(credential);
-        await store.CheckWritableAsync(repository, cancellation);
+        var (@namespace, asked) = (repository.Repository[..repository.Repository.LastIndexOf('/')], repository);
+        if ((await store.FindBelowAsync(@namespace, cancellation)).First is { } existing)
+            asked = new Reference(repository.Registry, existing);
+        else if (await store.HasExtensionsAsync(cancellation))
+            return PushRight.Unknown(
+                $"no repository is below {@namespace} yet, and {connection.Endpoint.Authority} would create one for the upload that "
+                    + "shows it");
+        return await PushRight.TryAsync(() => store.CheckWritableAsync(asked, cancellation));
     }
 
     public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);

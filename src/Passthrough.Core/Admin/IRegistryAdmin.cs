@@ -60,9 +60,17 @@ public interface IRegistryAdmin
     /// <param name="repository">The repository that it will be used for.</param>
     Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation);
 
-    /// <summary>Proves that an account may push, as far as the product lets that be known. May make the repository: never in check mode.</summary>
-    /// <exception cref="ModuleException">It may not, and why.</exception>
-    Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation);
+    /// <summary>Finds out whether an account may push, by the claims of its tokens if the product has such. Leaves nothing
+    /// behind.</summary>
+    /// <param name="credential">The account; null for everyone.</param>
+    /// <param name="repository">A repository of the namespace, which need not exist.</param>
+    /// <param name="mayTry">Whether an upload may be started and cancelled, on products where nothing else tells: never in check
+    /// mode.</param>
+    Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation);
+
+    /// <summary>For check mode: throws what would keep an account from being created, as far as that can be known without creating
+    /// it.</summary>
+    Task RequireCreatableAsync(AccountWish wish, CancellationToken cancellation) => Task.CompletedTask;
 
     /// <summary>What a careful administrator would want to know about this server: open sign-up, public repositories. Finds out without changing anything; sentences.</summary>
     /// <param name="namespace">Where it was read.</param>

@@ -77,18 +77,18 @@ sealed class MirrorRegistryGoAdmin(AdminConnection connection) : IRegistryAdmin
 
     public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
 
-    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
     {
         // Asking for push makes nothing here. What it grants stands in the token: a pull proves nothing, since anybody may.
         using var store = connection.OpenStore(credential);
         var claims = await store.AskForClaimsAsync(repository, ["pull", "push"], cancellation);
-        if (claims?.ActionsFor(repository.Repository).Contains("push") != true)
-        {
-            throw new ModuleException(
+        return claims?.ActionsFor(repository.Repository).Contains("push") == true
+            ? PushRight.Given
+            : PushRight.Refused(new ModuleException(
                 ErrorCodes.Unauthorized,
                 $"{(credential is null ? "nobody" : $"user \"{credential.Username}\"")} may not push to {repository.Name} on {Title}",
-                $"where it is started with a config.yaml (as after migrate), set FEATURE_SUPERUSERS_FULL_ACCESS: true and the user in SUPER_USERS there, or set namespace to {credential?.Username ?? "the user's name"}");
-        }
+                $"where it is started with a config.yaml (as after migrate), set FEATURE_SUPERUSERS_FULL_ACCESS: true and the user in "
+                    + $"SUPER_USERS there, or set namespace to {credential?.Username ?? "the user's name"}"));
     }
 
     public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>(

@@ -15,6 +15,10 @@ public sealed record NamespaceWish(string Name)
 
     public string? Description { get; init; }
 
+    /// <summary>Whether rules that refuse pushes or remove tags are looked for, which <see cref="IRegistryAdmin.FindRisksAsync"/> then
+    /// names.</summary>
+    public bool LooksForRules { get; init; }
+
     /// <summary>Repositories to make ready, by their path below the namespace (<c>quay.io/centos/centos</c>); only where the product gains from it.</summary>
     public IReadOnlyList<string> Repositories { get; init; } = [];
 }
@@ -26,6 +30,9 @@ public record NamespaceState(string Name, bool? Exists)
 {
     /// <summary>Why it can hold no mirror: it pulls through from elsewhere, is a user's account, of another kind, somebody else's. The message says what is in the way, the hint what to do.</summary>
     public ModuleException? Obstacle { get; init; }
+
+    /// <summary>Why whoever asks may not look at its settings, as the end of a sentence; null if they were seen.</summary>
+    public string? WhyHidden { get; init; }
 
     /// <summary>Whether images are in it; the probe repository does not count. Null where the registry does not tell.</summary>
     public bool? HoldsImages { get; init; }

@@ -28,6 +28,13 @@ public sealed record RegistryProduct(string Name, string Title, RegistryTraits T
     /// <exception cref="ModuleException">It does not answer.</exception>
     public Task<RegistryTraits> TraitsAsync(AdminConnection connection, CancellationToken cancellation) => AskTraits?.Invoke(connection, cancellation) ?? Task.FromResult(Traits);
 
+    /// <summary>Recognises the product by its answer to an anonymous <c>GET /v2/</c>: the title of the edition; null if something else
+    /// answers, or it cannot tell.</summary>
+    internal Func<VersionAnswer, string?>? Recognise { get; init; }
+
+    /// <summary>Other values of <c>registry_type</c> that this product may be recognised as.</summary>
+    internal ImmutableArray<string> AlsoAnswersAs { get; init; } = [];
+
     /// <param name="connection">Stays the caller's, who disposes of it afterwards.</param>
     /// <exception cref="ModuleException">This product cannot be managed yet, or does not answer.</exception>
     public Task<IRegistryAdmin> AdminAsync(AdminConnection connection, CancellationToken cancellation) =>

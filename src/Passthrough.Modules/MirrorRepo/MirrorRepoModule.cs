@@ -45,12 +45,13 @@ sealed class MirrorRepoModule : IAnsibleModule
         var map = naming.Scopes(arguments.List("upstreams")).Concat(repositories.Select(repository => KeyValuePair.Create(repository.Name, naming.Target(repository).Name)).Distinct());
 
         var run = new NamespaceRun(context, connection, naming);
-        var (place, diff) = arguments.Text("state") == "absent" ? await run.RemoveAsync(cancellation) : await run.SetUpAsync(repositories, cancellation);
+        var (place, diffs) = arguments.Text("state") == "absent" ? await run.RemoveAsync(cancellation)
+            : await run.SetUpAsync(repositories, cancellation);
         return new ModuleResult
         {
             Changed = place.IsChanged,
             Message = place.Sentence,
-            Diffs = diff is null ? [] : [diff],
+            Diffs = diffs,
             Data = new JObject
             {
                 ["namespace"] = place.ToJson(),

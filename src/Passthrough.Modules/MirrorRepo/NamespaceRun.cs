@@ -22,15 +22,16 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
 
     string Name => naming.Namespace;
 
-    public async Task<(Place Place, ResultDiff? Diff)> SetUpAsync(IReadOnlyList<Reference> repositories, CancellationToken cancellation)
+    public async Task<(Place Place, IReadOnlyList<ResultDiff> Diffs)> SetUpAsync(IReadOnlyList<Reference> repositories,
+        CancellationToken cancellation)
     {
         var credential = connection.Credentials.Find(Authority, probe.Repository);
-        using var administration = connection.OpenAdmin(context, credential);
+        using var administration = await connection.OpenAdminAsync(context, credential, cancellation);
         var admin = await connection.Product.AdminAsync(administration, cancellation);
         var wish = Wish(admin.Capabilities, repositories);
         var health = await HealthAsync(admin, cancellation);
         if (!admin.Capabilities.Namespace.IsThere)
-            return (await ProbeAsync(admin, credential, wish, cancellation), null);
+            return (await ProbeAsync(admin, credential, wish, cancellation), []);
 
         var login = await LogInAsync(admin, credential, cancellation);
         var before = await ReadAsync(admin, wish, cancellation);
@@ -42,14 +43,20 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
 
         var predicted = context.CheckMode && runner.HasChanged ? WithWish(admin.Capabilities, before, wish) : after;
         var isNew = before.Exists != true && predicted.Exists == true;
-        var sentence = !runner.HasChanged ? "is as it should be" : isNew ? context.CheckMode ? "would be made" : "was made" : context.CheckMode ? "would be changed" : "was changed";
-        return (new Place(predicted, $"{Name} on {Authority} {sentence}") { IsChanged = runner.HasChanged, IsCreated = isNew }, Diff(before, predicted));
+        return (new Place(predicted, $"{Name} on {Authority} {What(after, runner, isNew)}") { IsChanged = runner.HasChanged,
+            IsCreated = isNew }, Diffs(before, predicted, runner));
     }
 
-    public async Task<(Place Place, ResultDiff? Diff)> RemoveAsync(CancellationToken cancellation)
+    string What(NamespaceState state, ChangeRunner runner, bool isNew) =>
+        isNew && runner.HasChanged ? context.CheckMode ? "would be made" : "was made"
+        : runner.HasChanged ? $"{(context.CheckMode ? "would be changed" : "was changed")} ({string.Join("; ", runner.Changes)})"
+        : state.WhyHidden is { } why ? $"exists, but its settings are not known: {why}"
+        : "is as it should be";
+
+    public async Task<(Place Place, IReadOnlyList<ResultDiff> Diffs)> RemoveAsync(CancellationToken cancellation)
     {
         var credential = connection.Credentials.Find(Authority, probe.Repository);
-        using var administration = connection.OpenAdmin(context, credential);
+        using var administration = await connection.OpenAdminAsync(context, credential, cancellation);
         var admin = await connection.Product.AdminAsync(administration, cancellation);
         var health = await HealthAsync(admin, cancellation);
         if (!admin.Capabilities.Namespace.IsThere)
@@ -57,10 +64,12 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
             await ProveAsync(admin, credential, cancellation);
             var empty = await admin.ReadNamespaceAsync(new NamespaceWish(Name), cancellation);
             return empty.Exists == false
-                ? (new Place(empty, $"{Authority} has no repository below {Name}"), null)
+                ? (new Place(empty, $"{Authority} shows "
+                    + $"{(credential?.Username is { } user ? $"user {user} " : "")}no repository below {Name}"), [])
                 : throw new ModuleException(
                     ErrorCodes.Unsupported,
-                    $"state absent: {admin.Capabilities.Namespace.Text}, and there may be images below {Name} on {Authority}",
+                    $"state absent: {admin.Capabilities.Namespace.Text}, and "
+                        + $"{(empty.Exists == true ? "images are" : "there may be images")} below {Name} on {Authority}",
                     "remove images with the registry's own tools; without images nothing is left to remove");
         }
 
@@ -68,7 +77,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         var wish = new NamespaceWish(Name);
         var before = await ReadAsync(admin, wish, cancellation);
         if (before.Exists != true)
-            return (new Place(before, $"{Name} is not there on {Authority}"), null);
+            return (new Place(before, $"{Name} is not there on {Authority}"), []);
         var force = context.Arguments.Flag("force");
         if (before.HoldsImages != false && !force)
         {
@@ -81,7 +90,10 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         var runner = new ChangeRunner(context.CheckMode, context.Actions.Add, Obstacle(login, health));
         var after = await runner.BringAboutAsync(before, state => state.Exists == true ? admin.PlanNamespaceRemoval(state, force) : [], token => ReadAsync(admin, wish, token), cancellation);
         var predicted = context.CheckMode ? new NamespaceState(Name, Exists: false) : after;
-        return (new Place(predicted, $"{Name} on {Authority} {(context.CheckMode ? "would be" : "was")} removed{(before.HoldsImages == true ? " with its images" : "")}") { IsChanged = runner.HasChanged }, Diff(before, predicted));
+        return (new Place(predicted,
+            $"{Name} on {Authority} {(context.CheckMode ? "would be" : "was")} "
+                + $"removed{(before.HoldsImages == true ? " with its images" : "")}") { IsChanged = runner.HasChanged },
+                    Diffs(before, predicted, runner));
     }
 
     /// <summary>A product without such objects: whether it can be pushed to.</summary>
@@ -92,14 +104,14 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         // Where something was pushed, somebody could; an empty place is asked once. Check mode asks nothing that writes.
         bool? isWritable = null;
         if (state.Exists != true && !context.CheckMode)
-        {
-            await admin.ProveWritableAsync(credential, probe, cancellation);
-            isWritable = true;
-        }
+            isWritable = (await admin.JudgePushAsync(credential, probe, mayTry: true, cancellation)).Require().IsGiven;
 
         foreach (var risk in await admin.FindRisksAsync(state, cancellation))
             context.Warnings.Add(risk);
-        var how = state.Exists == true ? "holds images" : isWritable == true ? "can be written to" : "is empty";
+        var how = state.Exists == true ? "holds images"
+            : isWritable == true ? "can be written to"
+            : state.Exists == false ? "is empty"
+            : "may hold images, which the registry does not show";
         return new Place(state, $"{Authority}/{Name} {how}; {connection.Product.Title} makes repositories with the first push, so there is nothing to create") { IsWritable = isWritable };
     }
 
@@ -126,10 +138,16 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
             ? Task.FromResult(new AdminLogin("nobody", MayManage: false, $"no credentials were given for {Authority}"))
             : admin.LogInAsync(Name, cancellation);
 
-    string? Obstacle(AdminLogin login, RegistryHealth health) =>
-        health.Condition == RegistryCondition.ReadOnly ? $"{Authority} is read-only{(health.Reason is null ? "" : $" ({health.Reason})")}"
-        : login.MayManage ? null
-        : login.WhyNot;
+    ModuleException? Obstacle(AdminLogin login, RegistryHealth health)
+    {
+        var reason = health.Reason is null ? "" : $" ({health.Reason})";
+        return health.Condition == RegistryCondition.ReadOnly
+            ? new ModuleException(ErrorCodes.Unsupported, $"{Authority} is read-only{reason}",
+                "run this again when the registry takes changes")
+            : login.MayManage ? null
+            : new ModuleException(ErrorCodes.Unauthorized, login.WhyNot ?? $"{login.Who} may not",
+                $"give an account that may manage {Name} on {Authority}");
+    }
 
     static async Task<NamespaceState> ReadAsync(IRegistryAdmin admin, NamespaceWish wish, CancellationToken cancellation)
     {
@@ -160,6 +178,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
             QuotaBytes = arguments.Bytes("quota"),
             HasImmutableTags = arguments.IsSet("immutable_tags") ? arguments.Flag("immutable_tags") : null,
             Description = arguments.Text("description"),
+            LooksForRules = true,
             Repositories = [.. repositories.Select(repository => naming.Target(repository).Repository).Where(path => path.StartsWith(start, StringComparison.Ordinal)).Select(path => path[start.Length..]).Distinct(StringComparer.Ordinal)],
         };
     }
@@ -193,10 +212,11 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         };
     }
 
-    static ResultDiff? Diff(NamespaceState before, NamespaceState after)
+    /// <summary>Settings that differ; the changes themselves where the settings do not show them.</summary>
+    IReadOnlyList<ResultDiff> Diffs(NamespaceState before, NamespaceState after, ChangeRunner runner)
     {
         var (left, right) = (Lines(before), Lines(after));
-        return left == right ? null : new ResultDiff($"namespace {before.Name}", left, right);
+        return left == right ? ChangesDiff.Of(Authority, runner) : [new ResultDiff($"namespace {before.Name}", left, right)];
     }
 
     static string Lines(NamespaceState state) =>

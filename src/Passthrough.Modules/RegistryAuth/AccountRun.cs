@@ -64,32 +64,37 @@ sealed class AccountRun
 
     public async Task<ModuleResult> SetUpAsync(CancellationToken cancellation)
     {
-        using var administration = connection.OpenAdmin(context, given ?? stored?.Credential);
+        using var administration = await connection.OpenAdminAsync(context, given ?? stored?.Credential, cancellation);
         var admin = await connection.Product.AdminAsync(administration, cancellation);
         CheckRequest(admin.Capabilities);
         var health = await admin.HealthAsync(cancellation);
         RequireHealth(health);
 
-        var account = await ChooseAsync(admin, health, cancellation);
+        var runner = new ChangeRunner(context.CheckMode, context.Actions.Add, ReadOnlyObstacle(health));
+        var account = await ChooseAsync(admin, runner, cancellation);
         foreach (var risk in await admin.FindRisksAsync(account.Namespace, cancellation))
             context.Warnings.Add(risk);
+        var data = new JObject
+        {
+            ["username"] = account.Username,
+            ["method"] = account.Method,
+            // What the cluster's account may do beyond pulling is said if it was seen.
+            ["access"] = new JArray(context.Arguments.List("access").Concat(!MayPush && account.MayPush == true ? ["push"] : [])),
+            ["created"] = account.IsCreated,
+            ["rotated"] = account.IsRotated,
+            ["expires_at"] = account.ExpiresAt?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+        };
+        if (!MayPush)
+            data["may_push"] = account.MayPush;
         return new ModuleResult
         {
-            Changed = files.Changed || account.IsChanged,
+            Changed = files.Changed || runner.HasChanged,
             Message = $"{account.Sentence}; {(files.Changed ? $"{(context.CheckMode ? "would write" : "wrote")} {files.ChangedPaths}" : "the files are as they should be")}",
-            Diffs = [.. account.Diffs, .. files.Diffs],
+            Diffs = [.. ChangesDiff.Of(Authority, runner), .. files.Diffs],
             Data = new JObject
             {
                 ["registry"] = RegistryData(health),
-                ["account"] = new JObject
-                {
-                    ["username"] = account.Username,
-                    ["method"] = account.Method,
-                    ["access"] = new JArray(context.Arguments.List("access")),
-                    ["created"] = account.IsCreated,
-                    ["rotated"] = account.IsRotated,
-                    ["expires_at"] = account.ExpiresAt?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
-                },
+                ["account"] = data,
                 ["files"] = files.Data,
             },
         };
@@ -113,21 +118,52 @@ sealed class AccountRun
         };
     }
 
+    /// <returns>What is left on the registry; null for nothing.</returns>
     async Task<string?> RemoveAccountAsync(ChangeRunner runner, CancellationToken cancellation)
     {
-        const string Stays = "the account itself stays on the registry";
-        if (given is null || context.Arguments.Text("method") == "user" || connection.Product.Editions.All(edition => edition.Method == AccountMethod.User))
-            return Stays;
-        using var administration = connection.OpenAdmin(context, given);
+        if (context.Arguments.Text("method") == "user" || connection.Product.Editions.All(edition => edition.Method == AccountMethod.User))
+            return Given;
+        if (given is null)
+            return await LeftAsync("no administrator was given", cancellation);
+        using var administration = await connection.OpenAdminAsync(context, given, cancellation);
         var admin = await connection.Product.AdminAsync(administration, cancellation);
         if (admin.Capabilities.Method == AccountMethod.User)
-            return Stays;
+            return Given;
         RequireHealth(await admin.HealthAsync(cancellation));
         var login = await admin.LogInAsync(@namespace, cancellation);
         if (!login.MayManage)
-            return $"{Stays}: {login.WhyNot}";
+            return await LeftAsync(login.WhyNot ?? $"{login.Who} may not manage accounts", cancellation);
         await Keeper(admin, runner, keep: null).RemoveAsync(Wish, cancellation);
         return null;
+    }
+
+    /// <summary>An account that was not created here is not removed here.</summary>
+    string Given => (stored?.Credential ?? given)?.Username is { Length: > 0 } user
+        ? $"user {user} was not created by this module and was left as it is"
+        : $"no account was created by this module on {Authority}";
+
+    /// <summary>What is known of the account where it cannot be removed: the registry is asked whether it still takes it.</summary>
+    async Task<string> LeftAsync(string whyNot, CancellationToken cancellation)
+    {
+        var file = stored ?? files.InDockerConfig(probe);
+        if (file is not { } account)
+            return $"whether the registry has an account {name} is not known: {whyNot}, and no file has its secret";
+        var user = account.Credential.Username;
+        try
+        {
+            var quick = connection with { Options = connection.Options with { Retries = 0 } };
+            using var administration = await quick.OpenAdminAsync(context, account.Credential, cancellation);
+            var admin = await connection.Product.AdminAsync(administration, cancellation);
+            RequireHealth(await admin.HealthAsync(cancellation));
+            var check = await admin.CheckSecretAsync(account.Credential, probe, cancellation);
+            return check.Refusal is null
+                ? $"account {user} stays on the registry, which still accepts it: {whyNot}"
+                : $"the registry does not accept account {user} any more: it was removed, disabled or has another secret";
+        }
+        catch (ModuleException e)
+        {
+            return $"whether account {user} is still on the registry is not known: {e.Message}";
+        }
     }
 
     void RequireHealth(RegistryHealth health)
@@ -154,15 +190,13 @@ sealed class AccountRun
             capabilities.OwnSecret.Require("secret");
         if (arguments.IsSet("expires_days"))
             capabilities.Expiry.Require("expires_days");
-        if (!MayPush && !capabilities.PullAccount.IsThere)
-            context.Warnings.Add($"access is pull alone, but {capabilities.PullAccount.Text}{(capabilities.PullAccount.Instead is { } instead ? $": {instead}" : "")}");
         if (capabilities.Method == AccountMethod.User)
             return;
         capabilities.NamespaceNames?.Check("namespace", @namespace, capabilities.Title);
         capabilities.AccountNames?.Check("account_name", name, capabilities.Title);
     }
 
-    async Task<Account> ChooseAsync(IRegistryAdmin admin, RegistryHealth health, CancellationToken cancellation)
+    async Task<Account> ChooseAsync(IRegistryAdmin admin, ChangeRunner runner, CancellationToken cancellation)
     {
         var (capabilities, method) = (admin.Capabilities, context.Arguments.Text("method"));
         if (method == "user" || capabilities.Method == AccountMethod.User)
@@ -171,11 +205,12 @@ sealed class AccountRun
             return await UseStoredAsync(admin, cancellation);
         var login = await admin.LogInAsync(@namespace, cancellation);
         if (login.MayManage)
-            return await UseServiceAccountAsync(admin, health, cancellation);
+            return await UseServiceAccountAsync(admin, runner, cancellation);
         if (method != "auto")
             throw new ModuleException(ErrorCodes.Unauthorized, $"method: {method}: {login.WhyNot}", $"give an account that may manage {@namespace} on {Authority}");
+        var account = await UseGivenAsync(admin, given, cancellation);
         context.Warnings.Add($"no service account was made, {login.Who} itself goes into the files: {login.WhyNot}");
-        return await UseGivenAsync(admin, given, cancellation);
+        return account;
     }
 
     /// <summary>The account that was given is the one that goes into the files.</summary>
@@ -197,15 +232,50 @@ sealed class AccountRun
 
         files.Prepare(credential, check.IsProved ? "basic" : "none", admin.AuthConfigFacts(@namespace, credential));
         // An account that is in the files already was asked when it was put there: a second run sends nothing that writes.
-        var asksForPush = MayPush && files.Changed && !context.CheckMode;
-        if (asksForPush)
-            await admin.ProveWritableAsync(credential, probe, cancellation);
+        var mayTry = files.Changed && !context.CheckMode;
+        PushRight? right = null;
+        if (!MayPush)
+            right = await JudgeForClusterAsync(admin, credential, mayTry, cancellation);
+        else if (mayTry)
+            right = (await admin.JudgePushAsync(credential, probe, mayTry, cancellation)).Require();
         files.Write();
         return new Account(
             credential?.Username ?? "",
             credential is null ? "none" : "user",
-            $"{(credential is null ? "anybody" : $"user {credential.Username}")} may use {Authority}{(asksForPush ? $" and push to {@namespace}" : "")}")
-        { ExpiresAt = check.ExpiresAt };
+            $"{(credential is null ? "anybody" : $"user {credential.Username}")} may use {Authority}{(right is null ? "" : Words(right))}")
+        { ExpiresAt = check.ExpiresAt, MayPush = right?.IsGiven };
+    }
+
+    string Words(PushRight right) => right.IsGiven switch
+    {
+        true => $" and push to {@namespace}",
+        false => $" and may only pull in {@namespace}",
+        null => $"; whether it may push to {@namespace} is not known: {right.WhyUnknown}",
+    };
+
+    /// <summary>An account that may push gets into the cluster's files only if the user says so: every node and every image could use
+    /// it.</summary>
+    async Task<PushRight> JudgeForClusterAsync(IRegistryAdmin admin, Credential? credential, bool mayTry, CancellationToken cancellation)
+    {
+        var (right, able) = (await admin.JudgePushAsync(credential, probe, mayTry, cancellation), admin.Capabilities.PullAccount);
+        var who = credential is null ? "everyone" : $"user {credential.Username}";
+        if (right.IsGiven == false)
+            return right;
+        var known = right.IsGiven == true ? $"{who} may also push to {@namespace}"
+            : $"whether {who} may also push to {@namespace} is not known ({right.WhyUnknown})";
+        if (able.IsThere && context.Arguments.Text("method") != "user")
+        {
+            throw new ModuleException(
+                ErrorCodes.Unauthorized,
+                $"access is pull alone, but {known} on {Authority}, so it was not written where the cluster reads",
+                "give an account that may create a pull-only one, or one that may only pull (in playbooks registry_pull_username and "
+                    + "registry_pull_password); method: user writes the given account all the same");
+        }
+
+        context.Warnings.Add(able.IsThere
+            ? $"access is pull alone, but {known}: whoever reads the cluster's pull secret may be able to replace images"
+            : $"access is pull alone, but {able.Text}{(able.Instead is { } instead ? $": {instead}" : "")}");
+        return right;
     }
 
     /// <summary>Nobody was given who could manage: the account of an earlier run, as far as it tells by itself.</summary>
@@ -221,16 +291,34 @@ sealed class AccountRun
         var check = await admin.CheckSecretAsync(account.Credential, probe, cancellation);
         if (check.Refusal is { } refusal)
             throw new ModuleException(refusal.Code, refusal.Message, GiveManager + ", and it gets a new secret") { HttpStatus = refusal.HttpStatus };
+        WarnOfExpiry(account.Credential.Username, check.ExpiresAt);
+        var right = MayPush ? null : await admin.JudgePushAsync(account.Credential, probe, mayTry: false, cancellation);
+        if (right?.IsGiven == true)
+            await JudgeForClusterAsync(admin, account.Credential, mayTry: false, cancellation);
         var method = account.AuthMethod is "robot" or "token" or "basic" ? account.AuthMethod : Word(admin.Capabilities.Method);
         files.Prepare(account.Credential, method, admin.AuthConfigFacts(@namespace, account.Credential));
         files.Write();
-        return new Account(account.Credential.Username ?? "", method == "basic" ? "user" : method, $"{account.Credential.Username} may use {Authority}") { ExpiresAt = check.ExpiresAt };
+        return new Account(
+            account.Credential.Username ?? "",
+            method == "basic" ? "user" : method,
+            $"{account.Credential.Username} may use {Authority}{(right?.IsGiven is null ? "" : Words(right))}")
+        { ExpiresAt = check.ExpiresAt, MayPush = right?.IsGiven };
     }
 
-    async Task<Account> UseServiceAccountAsync(IRegistryAdmin admin, RegistryHealth health, CancellationToken cancellation)
+    /// <summary>An account cannot renew itself, so <c>rotate_before_days</c> can only be answered with a warning.</summary>
+    void WarnOfExpiry(string? user, DateTimeOffset? expires)
+    {
+        if (context.Arguments.Number("rotate_before_days") is not { } days || expires - context.Time.GetUtcNow() >= TimeSpan.FromDays(days))
+            return;
+        var when = expires is { } day
+            ? $"{user} expires on {day.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)} and cannot renew itself"
+            : $"when {user} expires is not known without an administrator, and it cannot renew itself";
+        context.Warnings.Add($"rotate_before_days {days}: {when}; give username and password of an account that may manage it");
+    }
+
+    async Task<Account> UseServiceAccountAsync(IRegistryAdmin admin, ChangeRunner runner, CancellationToken cancellation)
     {
         var (arguments, capabilities) = (context.Arguments, admin.Capabilities);
-        var runner = new ChangeRunner(context.CheckMode, context.Actions.Add, health.Condition == RegistryCondition.ReadOnly ? $"{Authority} is read-only ({health.Reason})" : null);
         var state = capabilities.AccountNeedsNamespace ? await MakeNamespaceAsync(admin, runner, cancellation) : null;
         var order = new AccountOrder(Wish)
         {
@@ -246,12 +334,19 @@ sealed class AccountRun
         if (outcome.IsRotated && !MayPush && arguments.Text("pull_secret_path") is { } path)
             context.Warnings.Add($"{path} has the new account; the cluster has it when you have applied the file: oc set data secret/pull-secret -n openshift-config --from-file=.dockerconfigjson={path}");
 
+        var right = MayPush || outcome.Credential is not { } credential ? null
+            : await admin.JudgePushAsync(credential, probe, mayTry: false, cancellation);
+        if (right?.IsGiven == true)
+            context.Warnings.Add(
+                $"{outcome.Username} is to pull only, but its tokens also allow pushing to {@namespace} on {Authority}: look for a right "
+                    + "that somebody else gave it");
         var method = Word(capabilities.Method);
-        var what = outcome.IsCreated ? (context.CheckMode ? "would be made" : "was made") : outcome.IsRotated ? (context.CheckMode ? "would get a new secret" : "has a new secret") : "is as it should be";
-        return new Account(outcome.Username, method, $"{method} {outcome.Username} {what}: it may {string.Join(" and ", arguments.List("access"))} in {@namespace} on {Authority}")
+        var access = right?.IsGiven == true ? "pull and push" : string.Join(" and ", arguments.List("access"));
+        return new Account(outcome.Username, method,
+            $"{method} {outcome.Username} {What(outcome, runner)}: it may {access} in {@namespace} on {Authority}")
         {
+            MayPush = right?.IsGiven,
             Namespace = state,
-            IsChanged = runner.HasChanged,
             IsCreated = outcome.IsCreated,
             IsRotated = outcome.IsRotated,
             ExpiresAt = outcome.ExpiresAt,
@@ -265,6 +360,17 @@ sealed class AccountRun
             files.Write();
         }
     }
+
+    string What(AccountOutcome outcome, ChangeRunner runner) =>
+        outcome.IsCreated ? context.CheckMode ? "would be made" : "was made"
+        : outcome.IsRotated ? context.CheckMode ? "would get a new secret" : "has a new secret"
+        : runner.HasChanged ? $"{(context.CheckMode ? "would be changed" : "was changed")} ({string.Join("; ", runner.Changes)})"
+        : "is as it should be";
+
+    ModuleException? ReadOnlyObstacle(RegistryHealth health) => health.Condition == RegistryCondition.ReadOnly
+        ? new ModuleException(ErrorCodes.Unsupported, $"{Authority} is read-only ({health.Reason})",
+            "run this again when the registry takes changes")
+        : null;
 
     async Task<NamespaceState> MakeNamespaceAsync(IRegistryAdmin admin, ChangeRunner runner, CancellationToken cancellation)
     {
@@ -304,14 +410,13 @@ sealed class AccountRun
     {
         public NamespaceState? Namespace { get; init; }
 
-        public bool IsChanged { get; init; }
+        /// <summary>Null where it was not seen.</summary>
+        public bool? MayPush { get; init; }
 
         public bool IsCreated { get; init; }
 
         public bool IsRotated { get; init; }
 
         public DateTimeOffset? ExpiresAt { get; init; }
-
-        public IReadOnlyList<ResultDiff> Diffs { get; init; } = [];
     }
 }

@@ -52,10 +52,10 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             return From(context);
         context.Secrets.Add(password);
         var connection = From(context, new Credential { Password = password });
-        using var administration = connection.OpenAdmin(context, credential: null);
+        using var administration = await connection.OpenAdminAsync(context, credential: null, cancellation);
         var user = await ask(administration, cancellation);
         context.Secrets.AddCredential(user, password);
-        return From(context, new Credential { Username = user, Password = password });
+        return From(context, new Credential { Username = user, Password = password }) with { Server = connection.Server };
     }
 
     /// <exception cref="ModuleException">A value cannot be used.</exception>
@@ -82,19 +82,38 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
     public static ICredentialSource CredentialsFor(RegistryEndpoint endpoint, ModuleContext context) =>
         new GivenCredential(endpoint.Authority, ReadCredential(context), ReadAuthFiles(context));
 
+    /// <summary>What this run knows about the server.</summary>
+    KnownServer Server { get; init; } = new();
+
     /// <summary>Connects for a transfer; the caller disposes of it. Knows which edition of its product the server is, which it may have to ask.</summary>
+    /// <exception cref="ModuleException">Another product answers, or nobody.</exception>
     public async Task<RegistryStore> OpenStoreAsync(CancellationToken cancellation)
     {
         using var administration = OpenAdmin(credential: null);
+        await administration.RequireAsync(Product, cancellation);
         return new RegistryStore(Endpoint, Options, Credentials, await Product.TraitsAsync(administration, cancellation));
     }
 
     /// <summary>Connects to what manages it, as the given account; the caller disposes of it. Warns of a certificate that ends soon.</summary>
-    public AdminConnection OpenAdmin(ModuleContext context, Credential? credential) =>
-        new(Endpoint, Options with { OnCertificate = certificate => WarnOfEnd(context, certificate) }, credential, Product.Traits);
+    /// <exception cref="ModuleException">Another product answers, or nobody.</exception>
+    public async Task<AdminConnection> OpenAdminAsync(ModuleContext context, Credential? credential, CancellationToken cancellation)
+    {
+        var options = Options with { OnCertificate = certificate => WarnOfEnd(context, certificate) };
+        var administration = new AdminConnection(Endpoint, options, credential, Product.Traits) { Server = Server };
+        try
+        {
+            await administration.RequireAsync(Product, cancellation);
+            return administration;
+        }
+        catch
+        {
+            administration.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The same for what a transfer asks beside <c>/v2/</c>.</summary>
-    public AdminConnection OpenAdmin(Credential? credential) => new(Endpoint, Options, credential, Product.Traits);
+    public AdminConnection OpenAdmin(Credential? credential) => new(Endpoint, Options, credential, Product.Traits) { Server = Server };
 
     void WarnOfEnd(ModuleContext context, X509Certificate2 certificate)
     {

@@ -64,7 +64,8 @@ public sealed class HarborAccountTests : IAsyncLifetime
 
         Assert.False((bool)(await stage.Auth())["changed"]!);
 
-        Assert.Equal(["- /api/v2.0/health", "+ /api/v2.0/systeminfo", "+ /api/v2.0/projects/mirror", "+ /api/v2.0/robots", "+ /v2/"], asked);
+        Assert.Equal(["- /v2/", "- /api/v2.0/health", "+ /api/v2.0/systeminfo", "+ /api/v2.0/projects/mirror", "+ /api/v2.0/robots",
+            "+ /v2/"], asked);
     }
 
     [Theory]

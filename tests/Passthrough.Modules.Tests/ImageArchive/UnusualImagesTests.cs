@@ -3,6 +3,7 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Text;
 using Passthrough.Testing.Images;
+using Passthrough.Testing.Registries.Quay;
 using static Passthrough.Modules.Tests.ImageArchive.ArchiveStage;
 
 namespace Passthrough.Modules.Tests.ImageArchive;
@@ -85,7 +86,15 @@ public sealed class UnusualImagesTests : IAsyncLifetime
         var image = Manifest(Document, [Plain], json => ((JArray)json["layers"]!).Add(DescriptorJson.Write(large)));
         stage.WriteArchive("large.tar", ("quay.io/team/large:1", image));
 
-        var loaded = Bad(await stage.Run("loaded", more: [("path", stage.Folder["large.tar"]), ("registry_type", "quay")]), "ARCHIVE_CORRUPT", $"blob {large.Digest} ({large.Size} bytes) is not in it");
+        await using var quay = await QuayFake.Start();
+
+        var loaded = Bad(
+            await stage.Run("loaded", more:
+            [
+                ("path", stage.Folder["large.tar"]), ("registry_type", "quay"), ("registry_port", quay.Port), ("scheme", "http"),
+                    ("ca_path", null),
+                ("username", quay.Settings.User), ("password", quay.Settings.Password),
+            ]), "ARCHIVE_CORRUPT", $"blob {large.Digest} ({large.Size} bytes) is not in it");
 
         Assert.Equal([$"blob {large.Digest} has 21.0 GiB, and Quay takes 20.0 GiB unless it is configured otherwise"], loaded["warnings"]!.Select(warning => (string)warning!));
     }

@@ -121,7 +121,8 @@ public sealed class MirrorRepoModuleTests : IAsyncLifetime, IDisposable
         [
             ($"cannot log in to {registry.Name}: {registry.Name} refused user \"pusher\"", await Run(more: [("password", "mistyped")])),
             ("cannot reach the registry https://127.0.0.1:1: ", await Run(more: [("registry_port", 1)])),
-            ($"cannot ask {registry.Name} how it is: ", await Run(more: [("registry_type", "quay")])),
+            ($"registry_type quay is wrong for {registry.Name}: a plain distribution registry answers there; set registry_type: "
+                + "distribution", await Run(more: [("registry_type", "quay")])),
             ("visibility: the distribution registry shows all repositories to everybody whom it lets in", await Run(more: [("visibility", "private")])),
             ("quota: the distribution registry has no quotas", await Run(more: [("quota", "1G")])),
             ("immutable_tags: the distribution registry has no immutable tags", await Run(more: [("immutable_tags", true)])),

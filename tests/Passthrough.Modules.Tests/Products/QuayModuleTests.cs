@@ -350,17 +350,19 @@ public abstract class QuayModuleTests(string type, QuaySettings settings) : IAsy
     [Fact]
     public async Task A_server_that_makes_public_what_is_pushed_is_told_of_where_private_was_asked()
     {
-        const string Risk = "are public, although visibility is private";
+        const string Risk = "were public, although visibility is private";
         Registry.Settings.PrivateOnPush = false;
         (await Run.Repo(("visibility", "private"))).MustChange();
         (await Run.Auth()).MustChange();
-
-        // The repository that was asked whether it can be pushed to shows what a push makes.
-        Assert.Contains((await Run.Repo(("visibility", "private"))).MustNotChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal) && warning.Contains("CREATE_PRIVATE_REPO_ON_PUSH: true", StringComparison.Ordinal));
-        Assert.DoesNotContain((await Run.Repo()).MustNotChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
         (await Run.Push("mirror/quay.io/ns/app:v1", Run.DockerConfig)).MustSucceed();
+        Assert.DoesNotContain((await Run.Repo()).MustNotChange().Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal));
         Assert.Equal("public", (string)(await Run.Repo()).MustNotChange()["namespace"]!["visibility"]!);
-        Assert.Equal(["make 1 of the repositories of organization mirror private (quay.io/ns/app)"], (await Run.Repo(("visibility", "private"))).MustChange().Actions());
+
+        // What a push made shows what the next one makes.
+        var changed = (await Run.Repo(("visibility", "private"))).MustChange();
+        Assert.Contains(changed.Warnings(), warning => warning.Contains(Risk, StringComparison.Ordinal)
+            && warning.Contains("CREATE_PRIVATE_REPO_ON_PUSH: true", StringComparison.Ordinal));
+        Assert.Equal(["make 1 of the repositories of organization mirror private (quay.io/ns/app)"], changed.Actions());
         (await Run.Repo(("visibility", "private"))).MustNotChange();
     }
 
@@ -382,7 +384,8 @@ public abstract class QuayModuleTests(string type, QuaySettings settings) : IAsy
         Registry.ClearRequests();
 
         (await Run.Auth(("method", "robot"))).MustFail($"method: robot: user \"{User}\" is no owner of organization mirror");
-        (await Run.Repo()).MustNotChange();
+        (await Run.Repo()).MustFail($"user \"{User}\" is no owner of organization mirror and no member, and may do nothing in it",
+            "let one of its owners add");
         (await Run.Repo(("visibility", "private"))).MustFail($"user \"{User}\" is no owner of organization mirror");
         Assert.Empty(Writes);
         // What auto falls back to may not push there, and says so.

@@ -249,7 +249,8 @@ public sealed class RegistryAuthModuleTests : IAsyncLifetime, IDisposable
             ($"cannot log in to {registry.Name}: {registry.Name} refused user \"pusher\": wrong user name or password", await Run(more: [("password", "mistyped")])),
             ($"cannot log in to {registry.Name}: {registry.Name} wants credentials and none were given", await RunWithout()),
             ("cannot reach the registry https://127.0.0.1:1: ", await Run(more: [("registry_port", 1)])),
-            ($"cannot ask {registry.Name} for its health: {registry.Name} answered 404 with text/plain in place of Harbor's health", await Run(more: [("registry_type", "harbor")])),
+            ($"registry_type harbor is wrong for {registry.Name}: a plain distribution registry answers there; set registry_type: "
+                + "distribution", await Run(more: [("registry_type", "harbor")])),
             ("namespace \"Mirror\" cannot be part of a repository's name", await Run(more: [("namespace", "Mirror")])),
             ("mode \"rw\" is no octal number", await Run(more: [("mode", "rw")])),
             ("user \"no-such-user\" does not exist on this host", await Run(more: [("owner", "no-such-user")])),

@@ -3,6 +3,7 @@ using Passthrough.Core;
 using Passthrough.Core.Ansible;
 using Passthrough.Modules.Shared;
 using Passthrough.Testing;
+using Passthrough.Testing.Registries;
 
 namespace Passthrough.Modules.Tests.Shared;
 
@@ -52,7 +53,10 @@ public sealed class RegistryConnectionTests
     [Fact]
     public async Task Files_that_a_template_left_empty_are_none()
     {
-        var connection = RegistryConnection.From(Context(("registry_type", "distribution"), ("ca_path", ""), ("client_cert", ""), ("client_key", ""), ("token", "")));
+        await using var registry = await ZotFake.Start();
+        var connection = RegistryConnection.From(Context(
+            ("registry_type", "distribution"), ("registry_host", "127.0.0.1"), ("registry_port", registry.Port), ("scheme", "http"),
+                ("ca_path", ""), ("client_cert", ""), ("client_key", ""), ("token", "")));
 
         Assert.Equal((null, null, null), (connection.Options.CaPath, connection.Options.ClientCertificate, connection.Options.ClientKey));
         (await connection.OpenStoreAsync(default)).Dispose();

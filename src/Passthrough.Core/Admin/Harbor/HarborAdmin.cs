@@ -37,6 +37,7 @@ public sealed class HarborAdmin : IRegistryAdmin
         ],
         Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new HarborAdmin(connection)),
         AskRoom = HarborQuota.AskAsync,
+        Recognise = answer => answer.Challenge?["service"] == "harbor-registry" ? "Harbor" : null,
     };
 
     /// <summary>What the installer's file has as password unless somebody changes it.</summary>
@@ -178,12 +179,19 @@ public sealed class HarborAdmin : IRegistryAdmin
     }
 
     /// <summary>A token tells the rights of its owner, whatever was asked for; nothing is written.</summary>
-    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
     {
         using var store = connection.OpenStore(credential);
         var claims = await store.AskForClaimsAsync(repository, ["pull", "push"], cancellation);
-        if (claims?.ActionsFor(repository.Repository).Contains("push") != true)
-            throw new ModuleException(ErrorCodes.Unauthorized, $"{credential?.Username ?? "nobody"} may not push to {repository.Repository.Split('/')[0]} on {api.Authority}: its token allows {(claims?.ActionsFor(repository.Repository) is { Count: > 0 } actions ? string.Join(" and ", actions) : "nothing")}", "give the account push on the project; a project that does not exist gives no rights either: run mirror_repo first");
+        var actions = claims?.ActionsFor(repository.Repository) ?? [];
+        if (actions.Contains("push"))
+            return PushRight.Given;
+        var (who, project) = (credential?.Username ?? "nobody", repository.Repository.Split('/')[0]);
+        var allowed = actions.Count == 0 ? "nothing" : string.Join(" and ", actions);
+        return PushRight.Refused(new ModuleException(
+            ErrorCodes.Unauthorized,
+            $"{who} may not push to {project} on {api.Authority}: its token allows {allowed}",
+            "give the account push on the project; a project that does not exist gives no rights either: run mirror_repo first"));
     }
 
     public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation)
@@ -195,6 +203,7 @@ public sealed class HarborAdmin : IRegistryAdmin
             risks.Add($"anybody who reaches {api.Authority} can sign up{(HarborApi.Text(info["project_creation_restriction"]) == "everyone" ? " and make projects" : "")}: switch self-registration off (Administration, Configuration, Authentication)");
         if (@namespace is HarborProjectState { IsShown: true } state)
         {
+            risks.AddRange(HarborProject.Risks(state, api.Authority));
             foreach (var policy in Signatures.Where(key => HarborApi.Text(state.Json["metadata"]?[key]) == "true"))
                 risks.Add($"project {state.Name} on {api.Authority} refuses pulls of images that are not signed ({policy}): what is mirrored needs its signatures mirrored too, or that switched off");
         }

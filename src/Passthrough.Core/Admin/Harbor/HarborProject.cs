@@ -7,9 +7,6 @@ namespace Passthrough.Core.Admin.Harbor;
 /// <summary>The project that holds the mirror.</summary>
 sealed class HarborProject(HarborApi api)
 {
-    /// <summary>What is off in a mirror: its images are not built here, and a policy that blocks pulls would block the cluster.</summary>
-    static readonly string[] Scanning = ["auto_scan", "auto_sbom_generation", "prevent_vul"];
-
     (string Name, AdminAnswer Answer)? asked;
 
     /// <summary>The project as the server shows it to whoever manages. The first answer serves the login and the first reading.</summary>
@@ -21,7 +18,14 @@ sealed class HarborProject(HarborApi api)
             return before.Answer;
         }
 
-        var answer = await api.SendAsync(HttpMethod.Get, Path(name), $"look for project {name} on {api.Authority}", cancellation);
+        var action = $"look for project {name} on {api.Authority}";
+        var answer = await api.SendAsync(HttpMethod.Get, Path(name), action, cancellation);
+        // Only administrators get 404 for a project that does not exist, everyone else the 403 of one that they may not see; HEAD tells the
+        // two apart.
+        if (answer.Status == HttpStatusCode.Forbidden && !api.IsRobotOf(name)
+            && (await api.SendAsync(HttpMethod.Head, $"projects?project_name={Uri.EscapeDataString(name)}", action, cancellation))
+                .Status == HttpStatusCode.NotFound)
+            answer = answer with { Status = HttpStatusCode.NotFound };
         asked = mayBeKnown ? null : (name, answer);
         return answer;
     }
@@ -35,6 +39,7 @@ sealed class HarborProject(HarborApi api)
         if (answer.Status == HttpStatusCode.Forbidden)
             return new HarborProjectState(wish.Name, Exists: true, [])
             {
+                WhyHidden = $"{api.Who} is a robot account, which may not look at its own project",
                 Obstacle = api.IsRobotOf(wish.Name) ? null : new ModuleException(ErrorCodes.Unauthorized, $"project {wish.Name} on {api.Authority} belongs to somebody else: {api.Who} is no member of it", "choose another namespace, or let an administrator of the project give the account a role") { HttpStatus = 403 },
             };
         var json = answer.Object();
@@ -50,15 +55,54 @@ sealed class HarborProject(HarborApi api)
             return state;
         if (wish.QuotaBytes is not null)
             state = await WithQuotaAsync(state, cancellation);
-        if (wish.HasImmutableTags is not null)
+        if (wish.HasImmutableTags is not null || wish.LooksForRules)
+            state = await WithRulesAsync(state, wish, cancellation);
+        if (HarborApi.Text(json["metadata"]?["retention_id"]) is not { Length: > 0 } retention)
+            return state;
+        var policy = await api.SendAsync(HttpMethod.Get, $"retentions/{retention}", $"read the retention policy of project {wish.Name}",
+            cancellation);
+        return policy.IsSuccess ? state with { Retention = policy.Object() } : state with { HidesRetention = true };
+    }
+
+    async Task<HarborProjectState> WithRulesAsync(HarborProjectState state, NamespaceWish wish, CancellationToken cancellation)
+    {
+        try
         {
             var rules = await api.ListAsync($"{Path(wish.Name)}/immutabletagrules", $"read the immutability rules of project {wish.Name}", cancellation);
-            state = state with { Rules = rules, HasImmutableTags = rules.Any(rule => IsForAll(rule) && !IsOff(rule)) };
+            return state with { Rules = rules, HasImmutableTags = rules.Any(rule => IsForAll(rule) && !IsOff(rule)) };
         }
+        catch (ModuleException e) when (e.HttpStatus == (int)HttpStatusCode.Forbidden && wish.HasImmutableTags is null)
+        {
+            return state with { HidesRules = true };
+        }
+    }
 
-        return HarborApi.Text(json["metadata"]?["retention_id"]) is { Length: > 0 } retention
-            ? state with { Retention = (await api.SendAsync(HttpMethod.Get, $"retentions/{retention}", $"read the retention policy of project {wish.Name}", cancellation)) is { IsSuccess: true } policy ? policy.Object() : null }
-            : state;
+    /// <summary>Rules that others made, which a push or an image may meet; sentences.</summary>
+    public static IEnumerable<string> Risks(HarborProjectState state, string authority)
+    {
+        var project = $"project {state.Name} on {authority}";
+        if (HarborApi.Text(state.Json["metadata"]?["prevent_vul"]) == "true")
+            yield return $"{project} refuses pulls of images with vulnerabilities (prevent_vul): nodes cannot pull such mirrored images "
+                + "until that is switched off";
+        foreach (var rule in state.Rules.Where(rule => !IsForAll(rule) && !IsOff(rule)))
+            yield return $"{project} has an immutability rule for {Selected(rule["tag_selectors"], "tags")} in "
+                + $"{Selected(rule["scope_selectors"]?["repository"], "repositories")}: a push that moves such a tag is refused";
+        if (state.HidesRules)
+            yield return $"whether {project} has immutability rules is not known: the account may not look at them";
+        if (state.Retention is { } policy && !IsScheduled(policy) && policy["rules"] is JArray rules
+            && rules.OfType<JObject>().Any(rule => !IsOff(rule)))
+            yield return $"{project} has a tag retention policy without a schedule: when an administrator runs it, tags of mirrored "
+                + "images may be removed";
+        if (state.HidesRetention)
+            yield return $"{project} has a tag retention policy that the account may not look at: it may remove tags of mirrored images";
+    }
+
+    static string Excludes(JToken selector) => HarborApi.Text(selector["decoration"]) is "excludes" or "repoExcludes" ? "all but " : "";
+
+    static string Selected(JToken? selectors, string what)
+    {
+        var patterns = (selectors as JArray ?? []).Select(one => Excludes(one) + HarborApi.Text(one["pattern"])).ToList();
+        return patterns is [] or ["**"] ? $"all {what}" : $"{what} {string.Join(", ", patterns)}";
     }
 
     async Task<HarborProjectState> WithQuotaAsync(HarborProjectState state, CancellationToken cancellation)
@@ -86,8 +130,6 @@ sealed class HarborProject(HarborApi api)
         var metadata = new JObject();
         if (wish.IsPublic is { } isPublic && isPublic != state.IsPublic)
             metadata["public"] = isPublic ? "true" : "false";
-        foreach (var key in Scanning.Where(key => HarborApi.Text(state.Json["metadata"]?[key]) == "true"))
-            metadata[key] = "false";
         if (metadata.Count > 0)
             changes.Add(new PlannedChange(
                 $"set {string.Join(", ", metadata.Properties().Select(property => $"{property.Name}: {(string?)property.Value}"))} on project {wish.Name}",
@@ -205,4 +247,10 @@ sealed record HarborProjectState(string Name, bool? Exists, JObject Json) : Name
     public IReadOnlyList<JObject> Rules { get; init; } = [];
 
     public JObject? Retention { get; init; }
+
+    /// <summary>Whether it has a policy that may not be looked at.</summary>
+    public bool HidesRetention { get; init; }
+
+    /// <summary>The same of its rules.</summary>
+    public bool HidesRules { get; init; }
 }

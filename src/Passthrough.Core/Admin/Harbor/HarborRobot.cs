@@ -19,6 +19,8 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
     /// <param name="projectId">Null where there is no project: then there is no robot.</param>
     public async Task<AccountState> ReadAsync(AccountWish wish, string? projectId, CancellationToken cancellation)
     {
+        // Harbor's own rule; told in check mode too, and before an account is made that would have another secret.
+        CheckSecret(wish.Secret);
         if (projectId is null)
             return new HarborRobotState(wish.Name, Exists: false, []);
         if (listed is not { } list || list.Project != projectId)
@@ -60,7 +62,6 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
 
     public async Task<MintedSecret> CreateAsync(AccountWish wish, CancellationToken cancellation)
     {
-        CheckSecret(wish.Secret);
         var answer = await WriteAsync(
             HttpMethod.Post,
             "robots",
@@ -87,7 +88,6 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
 
     public async Task<MintedSecret> RotateAsync(AccountWish wish, AccountState known, CancellationToken cancellation)
     {
-        CheckSecret(wish.Secret);
         var state = (HarborRobotState)known;
         var expires = state.ExpiresAt;
         if (wish.ExpiresDays is not null || state.ExpiresAt <= api.Now)
@@ -142,7 +142,6 @@ sealed class HarborRobot(HarborApi api, AdminConnection connection)
         return await api.SendAsync(method, path, $"{action} on {api.Authority}", cancellation, body);
     }
 
-    // Harbor's own rule, told before an account is made that would have another secret.
     static void CheckSecret(string? secret)
     {
         if (secret is not null && !(secret.Length is >= 8 and <= 128 && secret.Any(char.IsAsciiLetterUpper) && secret.Any(char.IsAsciiLetterLower) && secret.Any(char.IsAsciiDigit)))

@@ -15,15 +15,24 @@ public static class MirrorRegistryAdmin
         Administer = async (connection, cancellation) =>
             await IsGoAsync(connection, cancellation) ? new MirrorRegistryGoAdmin(connection) : await QuayAdmin.ConnectAsync(connection, isMirrorRegistry: true, cancellation),
         AskFirstUser = async (connection, cancellation) => await IsGoAsync(connection, cancellation) ? "admin" : "init",
+        // Distribution's words behind the token service of Quay.
+        Recognise = answer => answer is { TokenPath: QuayAdmin.TokenPath, ErrorMessage: DistributionAdmin.LoginWanted }
+            ? MirrorRegistryGoAdmin.Edition.Title : null,
+        AlsoAnswersAs = ["quay"],
         AskTraits = async (connection, cancellation) => await IsGoAsync(connection, cancellation) ? MirrorRegistryGoAdmin.OwnTraits : QuayAdmin.OwnTraits,
     };
 
-    static async Task<bool> IsGoAsync(AdminConnection connection, CancellationToken cancellation) => StatusOf(await AskHealthAsync(connection, cancellation)) is not null;
+    static async Task<bool> IsGoAsync(AdminConnection connection, CancellationToken cancellation) =>
+        connection.Server.Identity is { Type: "quay" or "mirror-registry" } known
+            ? known.Type == "mirror-registry"
+            : StatusOf(await AskHealthAsync(connection, cancellation)) is not null;
 
     /// <summary>What only the Go edition answers: the classic one has a page of its user interface there, or a redirect.</summary>
-    internal static Task<AdminAnswer> AskHealthAsync(AdminConnection connection, CancellationToken cancellation) => connection.Client.SendAsync(
-        new(HttpMethod.Get, "healthz") { Action = $"ask {connection.Endpoint.Authority} how it is", IsAnonymous = true, IsFinal = answer => StatusOf(answer) is not null },
-        cancellation);
+    internal static async Task<AdminAnswer> AskHealthAsync(AdminConnection connection, CancellationToken cancellation) =>
+        connection.Server.Health ??= await connection.Client.SendAsync(
+            new(HttpMethod.Get, "healthz") { Action = $"ask {connection.Endpoint.Authority} how it is", IsAnonymous = true,
+                IsFinal = answer => StatusOf(answer) is not null },
+            cancellation);
 
     /// <summary><c>ok</c> or <c>unhealthy</c>; null where it is not the Go edition that answers.</summary>
     internal static string? StatusOf(AdminAnswer answer) =>

@@ -29,14 +29,16 @@ public sealed partial class QuayAdmin
         var username = QuayApi.Text(robot, "name") is { Length: > 0 } name ? name : throw answer.NotExpected("a robot");
         var secret = QuayApi.Text(robot, "token");
         connection.Hide(secret);
-        return new Robot(wish.Name, Exists: true)
+        var memberships = await ListTeamsAsync(wish.Namespace, username, cancellation);
+        return lastRobot = new Robot(wish.Name, Exists: true)
         {
             Username = username,
             Secret = secret,
             CreatedAt = QuayApi.Time(robot, "created"),
             Obstacle = WhoseElse(robot, username),
             Teams = RolesOf(teams),
-            Memberships = await ListTeamsAsync(wish.Namespace, username, cancellation),
+            Memberships = memberships,
+            TeamRights = await ReadTeamRightsAsync(wish, [.. memberships.Where(team => team != CreatorTeam)], cancellation),
             OthersInTeam = teams.TryGetValue(CreatorTeam, out var own) && own["member_count"] is JValue { Value: > 1L },
             Defaults = await ListDefaultsAsync(wish.Namespace, username, cancellation),
             Repositories = await ReadRightsAsync(wish, username, repositories, cancellation),
@@ -58,6 +60,29 @@ public sealed partial class QuayAdmin
     {
         var answer = await api.GetAsync($"organization/{Escape(organization)}/robots?permissions=true&token=false", $"list the robots of organization {organization} on {Authority}", cancellation);
         return Ids((answer.Object()["robots"] as JArray ?? []).FirstOrDefault(one => QuayApi.Text(one, "name") == robot)?["teams"], "name");
+    }
+
+    /// <summary>What each team gives its members in repositories; null for a team that may not be looked at.</summary>
+    async Task<IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>?>> ReadTeamRightsAsync(
+        AccountWish wish, IReadOnlyList<string> teams, CancellationToken cancellation)
+    {
+        var rights = new Dictionary<string, IReadOnlyDictionary<string, string>?>(StringComparer.Ordinal);
+        foreach (var team in teams)
+        {
+            var path = $"organization/{Escape(wish.Namespace)}/team/{Escape(team)}/permissions";
+            var answer = await api.GetAsync(path, $"list the rights of team {team} of organization {wish.Namespace} on {Authority}",
+                cancellation);
+            rights[team] = answer.IsSuccess && (answer.Json as JObject)?["permissions"] is JArray permissions
+                ? permissions.Select(right => (Name: QuayApi.Text(right["repository"], "name"), Role: QuayApi.Text(right, "role") ?? ""))
+                    .Where(right => right.Name is not null).ToDictionary(right => right.Name!, right => right.Role, StringComparer.Ordinal)
+                : null;
+            var unknown = $"robot {wish.Name} is in team {team} of organization {wish.Namespace} on {Authority}, and what that gives it "
+                + "in repositories may not be looked at";
+            if (rights[team] is null && !risks.Contains(unknown))
+                risks.Add(unknown);
+        }
+
+        return rights;
     }
 
     /// <summary>Its default permissions: several may be there, that contradict each other.</summary>
@@ -132,10 +157,14 @@ public sealed partial class QuayAdmin
 
         if (mayPush && !robot.Memberships.Contains(CreatorTeam))
             changes.Add(Change($"put robot {wish.Name} into team {CreatorTeam}", HttpMethod.Put, $"{organization}/team/{CreatorTeam}/members/{username}", null));
-        // More than it needs: an owner can do everything, and one that only pulls has nothing to create.
+        // More than it needs: an owner can do everything, and one that only pulls has nothing to create or to write.
         changes.AddRange(robot.Memberships
-            .Where(team => !wish.OnlyAdds && robot.Teams.GetValueOrDefault(team) is { } role && (role == "admin" || (role == "creator" && !mayPush)) && !(mayPush && team == CreatorTeam))
+            .Where(team => !wish.OnlyAdds && !(mayPush && team == CreatorTeam)
+                && (robot.Teams.GetValueOrDefault(team) == "admin"
+                    || (!mayPush && (robot.Teams.GetValueOrDefault(team) == "creator" || GivesPush(team)))))
             .Select(team => Change($"take robot {wish.Name} out of team {team}, which gives it more than it needs", HttpMethod.Delete, $"{organization}/team/{Escape(team)}/members/{username}", null)));
+
+        bool GivesPush(string team) => robot.TeamRights.GetValueOrDefault(team)?.Values.Any(IsPush) == true;
     }
 
     /// <summary>Exactly one default permission: the server takes a second one, and one that contradicts it.</summary>
@@ -162,12 +191,15 @@ public sealed partial class QuayAdmin
         ];
         if (wrong.Count == 0)
             return;
-        var text = $"let robot {wish.Name} {role} in {wrong.Count} repositories of {wish.Namespace} that are there ({Some(wrong)})";
-        changes.Add(new PlannedChange(text, async cancellation =>
-        {
-            foreach (var repository in wrong)
-                await DoAsync(text, HttpMethod.Put, $"repository/{Escape(wish.Namespace)}/{repository}/permissions/user/{robot.Username}", new JObject { ["role"] = role }, cancellation);
-        }));
+        changes.Add(PlannedChange.OfEach(
+            wrong,
+            names => $"let robot {wish.Name} {role} in {names.Count} repositories of {wish.Namespace} that are there ({Some(names)})",
+            (repository, cancellation) => DoAsync(
+                $"let robot {wish.Name} {role} in {wish.Namespace}/{repository}",
+                HttpMethod.Put,
+                $"repository/{Escape(wish.Namespace)}/{repository}/permissions/user/{robot.Username}",
+                new JObject { ["role"] = role },
+                cancellation)));
     }
 
     static string RoleOf(AccountWish wish) => wish.Access.HasFlag(AccountAccess.Push) ? "write" : "read";
@@ -216,6 +248,10 @@ public sealed partial class QuayAdmin
 
         /// <summary>The teams that it is in.</summary>
         public IReadOnlyList<string> Memberships { get; init; } = [];
+
+        /// <summary>By team, what its members may do in repositories; null for a team that may not be looked at.</summary>
+        public IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>?> TeamRights { get; init; } =
+            new Dictionary<string, IReadOnlyDictionary<string, string>?>(StringComparer.Ordinal);
 
         public bool OthersInTeam { get; init; }
 

@@ -18,7 +18,12 @@ public sealed partial class QuayAdmin : IRegistryAdmin
         Editions = [Describe("Quay", isMirrorRegistry: false, features: null)],
         Administer = (connection, cancellation) => ConnectAsync(connection, isMirrorRegistry: false, cancellation),
         AskRoom = QuayQuota.AskAsync,
+        Recognise = answer =>
+            answer is { TokenPath: TokenPath, ErrorMessage: not DistributionAdmin.LoginWanted, HasVersionHeader: true } ? "Quay" : null,
     };
+
+    /// <summary>Where its token service is.</summary>
+    internal const string TokenPath = "/v2/auth";
 
     readonly AdminConnection connection;
     readonly QuayApi api;
@@ -124,28 +129,6 @@ public sealed partial class QuayAdmin : IRegistryAdmin
         if (check.Refusal is { } refusal && refusal.Message.Contains("Robot account have been disabled", StringComparison.Ordinal))
             throw new ModuleException(ErrorCodes.Unsupported, $"robot accounts are switched off on {Authority}, so {credential?.Username} is refused: {refusal.Message}", RobotsHint) { HttpStatus = refusal.HttpStatus };
         return check;
-    }
-
-    public async Task ProveWritableAsync(Credential? credential, Reference repository, CancellationToken cancellation)
-    {
-        using var store = connection.OpenStore(credential);
-        TokenClaims? claims;
-        try
-        {
-            claims = await store.AskForClaimsAsync(repository, ["pull", "push"], cancellation);
-        }
-        catch (ModuleException e) when (e.HttpStatus == (int)HttpStatusCode.MethodNotAllowed)
-        {
-            throw new ModuleException(e.Code, $"{credential?.Username ?? "nobody"} cannot push to {repository.Name}: {e.Message}", $"make organization {repository.Repository.Split('/')[0]} with mirror_repo first: only users make organizations by pushing, robots do not") { HttpStatus = e.HttpStatus };
-        }
-
-        if (claims?.ActionsFor(repository.Repository) is { } actions && !actions.Contains("push"))
-        {
-            throw new ModuleException(
-                ErrorCodes.Unauthorized,
-                $"{credential?.Username ?? "nobody"} may not push to {repository.Name}: {Authority} grants {(actions.Count == 0 ? "nothing" : string.Join(" and ", actions))} there",
-                $"let it write in {repository.Repository.Split('/')[0]}, or give the account of somebody who owns it and leave method out: then a robot is made that may");
-        }
     }
 
     public async Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation)

@@ -24,7 +24,7 @@ public sealed partial class QuayAdmin
         }
 
         if (organization["is_admin"] is not JValue { Value: true })
-            return new Organization(name, Exists: true);
+            return NotOurs(name, isMember: organization["is_member"] is JValue { Value: true });
         // Where it does not tell its features, that one is asked for all the same: pushes into a cache are lost.
         if ((features.Count == 0 || features.Contains("PROXY_CACHE")) && QuayApi.Text((await GetAsync($"{path}/proxycache", $"look whether organization {name} pulls through")).Json, "upstream_registry") is { Length: > 0 } upstream)
         {
@@ -35,9 +35,9 @@ public sealed partial class QuayAdmin
         }
 
         var repositories = await ListRepositoriesAsync(name, cancellation);
-        // It was made by asking for push, as a push makes others.
-        var risk = $"repositories that a push makes on {Authority} are public, although visibility is private: set CREATE_PRIVATE_REPO_ON_PUSH: true in its config.yaml, or run mirror_repo again after each push";
-        if (wish.IsPublic == false && repositories?.Any(repository => repository is { Name: ProbeRepository, IsPublic: true }) == true && !risks.Contains(risk))
+        var risk = $"repositories of {name} on {Authority} were public, although visibility is private: if a push made them so, set "
+            + "CREATE_PRIVATE_REPO_ON_PUSH: true in its config.yaml, or run mirror_repo again after each push";
+        if (wish.IsPublic == false && repositories?.Any(repository => repository.IsPublic) == true && !risks.Contains(risk))
             risks.Add(risk);
         List<QuayRepository>? own = repositories is null ? null : [.. repositories.Where(repository => repository.Name != ProbeRepository)];
         var limits = Capabilities.Quota.IsThere ? await GetAsync($"{path}/quota", $"read the quota of organization {name}") : null;
@@ -56,6 +56,26 @@ public sealed partial class QuayAdmin
         };
 
         Task<AdminAnswer> GetAsync(string target, string action) => api.GetAsync(target, $"{action} on {Authority}", cancellation);
+    }
+
+    /// <summary>Whoever is not an owner may not look. A robot, a member or a token may still push there; another user may do
+    /// nothing.</summary>
+    Organization NotOurs(string name, bool isMember)
+    {
+        var why = $"{api.Who} is not an owner of organization {name}{(api.IsToken ? ", or lacks the scope org:admin" : "")}";
+        var isStranger = api is { IsLoggedIn: true, IsToken: false } && !isMember;
+        return new Organization(name, Exists: true)
+        {
+            WhyHidden = why,
+            Obstacle = isStranger
+                ? new ModuleException(
+                    ErrorCodes.Unauthorized,
+                    $"organization {name} on {Authority} belongs to somebody else: {api.Who} is no owner of organization {name} and no "
+                        + "member, and may do nothing in it",
+                    $"choose another namespace, or let one of its owners add {api.Who} to the team owners (organization {name}, Teams "
+                        + "and Membership)")
+                : null,
+        };
     }
 
     /// <summary>The repositories of an organization; null where a token may not see them: what it cannot see is left out of a list without a word.</summary>
@@ -133,12 +153,15 @@ public sealed partial class QuayAdmin
         List<string> others = [.. there.Where(repository => wish.IsPublic is not null && repository.IsPublic != isPublic && repository.Name != ProbeRepository).Select(repository => repository.Name)];
         if (others.Count > 0)
         {
-            var text = $"make {others.Count} of the repositories of organization {name} {Word(isPublic)} ({Some(others)})";
-            changes.Add(new PlannedChange(text, async cancellation =>
-            {
-                foreach (var repository in others)
-                    await DoAsync(text, HttpMethod.Post, $"repository/{Escape(name)}/{repository}/changevisibility", new JObject { ["visibility"] = Word(isPublic) }, cancellation);
-            }));
+            changes.Add(PlannedChange.OfEach(
+                others,
+                names => $"make {names.Count} of the repositories of organization {name} {Word(isPublic)} ({Some(names)})",
+                (repository, cancellation) => DoAsync(
+                    $"make repository {name}/{repository} {Word(isPublic)}",
+                    HttpMethod.Post,
+                    $"repository/{Escape(name)}/{repository}/changevisibility",
+                    new JObject { ["visibility"] = Word(isPublic) },
+                    cancellation)));
         }
 
         return changes;

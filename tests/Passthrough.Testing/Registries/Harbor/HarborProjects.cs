@@ -51,7 +51,12 @@ sealed class HarborProjects(HarborState state)
         var isNumber = name.All(char.IsAsciiDigit) && call.Header("X-Is-Resource-Name") is null;
         var project = state.Projects.Find(project => isNumber ? project.Id.ToString() == name : project.Name == name);
         if (project is null)
-            throw new HarborRefusal(call.Who.IsKnown ? HarborAnswer.NotFound($"project {name} not found") : HarborAnswer.Unauthorized());
+        {
+            // Only who may see all projects is told that there is none; everyone else gets what a project of others gives.
+            throw new HarborRefusal(call.Who.IsAdmin ? HarborAnswer.NotFound($"project {name} not found")
+                : call.Who.IsKnown ? HarborAnswer.Forbidden() : HarborAnswer.Unauthorized());
+        }
+
         if (!state.May(call.Who, project, resource, action))
             throw new HarborRefusal(call.Who.IsKnown ? HarborAnswer.Forbidden() : HarborAnswer.Unauthorized());
         return project;

@@ -111,6 +111,7 @@ public sealed partial class QuayFake
         ["robots", var robot, "permissions"] => new(["GET"], (_, caller) => caller.Has("user:admin") && database.Organizations.TryGetValue(name, out var organization) && database.IsAdmin(organization, caller.Name) ? RobotPermissions($"{name}+{robot}") : Unauthorized(caller)),
         ["team", var team] when team.Length > 0 => Owned(["PUT", "DELETE"], name, (call, organization) => Team(call, organization, team)),
         ["team", var team, "members"] => Owned(["GET"], name, (_, organization) => TeamMembers(organization, team)),
+        ["team", var team, "permissions"] => Owned(["GET"], name, (_, organization) => TeamPermissions(organization, team)),
         ["team", var team, "members", var member] when member.Length > 0 => Owned(["PUT", "DELETE"], name, (call, organization) => TeamMember(call, organization, team, member)),
         ["members"] => Owned(["GET"], name, (_, organization) => Members(organization)),
         ["prototypes"] => Owned(["GET", "POST"], name, Prototypes),
@@ -243,6 +244,21 @@ public sealed partial class QuayFake
     FakeAnswer TeamMembers(QuayOrganization organization, string name) =>
         organization.Teams.TryGetValue(name, out var team)
             ? Ok(new JObject { ["name"] = name, ["members"] = new JArray(team.Members.Select(MemberJson)), ["can_edit"] = true })
+            : NotFound();
+
+    // endpoints/api/team.py, TeamPermissions.
+    FakeAnswer TeamPermissions(QuayOrganization organization, string name) =>
+        organization.Teams.ContainsKey(name)
+            ? Ok(new JObject
+            {
+                ["permissions"] = new JArray(database.Repositories
+                    .Where(repository => repository.Namespace == organization.Name && repository.TeamRoles.ContainsKey(name))
+                    .Select(repository => new JObject
+                    {
+                        ["repository"] = new JObject { ["name"] = repository.Name, ["is_public"] = repository.IsPublic },
+                        ["role"] = repository.TeamRoles[name],
+                    })),
+            })
             : NotFound();
 
     FakeAnswer TeamMember(FakeCall call, QuayOrganization organization, string name, string member)

@@ -22,6 +22,9 @@ public sealed partial class QuayFake
 
     public bool HasRepository(string fullName) => database.Repository(fullName) is not null;
 
+    /// <summary>All repositories, with their full names.</summary>
+    public IReadOnlyList<string> RepositoryNames => [.. database.Repositories.Select(repository => repository.FullName)];
+
     /// <summary>Makes a repository as the owner of its namespace would.</summary>
     public void AddRepository(string fullName, bool isPublic = false, string? maker = null) =>
         database.AddRepository(fullName.Split('/')[0], fullName[(fullName.IndexOf('/') + 1)..], isPublic, maker ?? Settings.User);
