@@ -306,7 +306,8 @@ public sealed class AccountKeeperTests
     [Fact]
     public async Task What_cannot_be_changed_is_told_before_it_is_tried()
     {
-        var runner = new ChangeRunner(checkMode: false, actions.Add, obstacle: "harbor.example.com is read-only");
+        var obstacle = new ModuleException(ErrorCodes.Unsupported, "harbor.example.com is read-only");
+        var runner = new ChangeRunner(checkMode: false, actions.Add, obstacle);
 
         var fault = await Assert.ThrowsAsync<ModuleException>(() => runner.DoAsync<MintedSecret>("create project mirror", _ => throw new InvalidOperationException(), default));
 
