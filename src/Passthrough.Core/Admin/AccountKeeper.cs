@@ -269,7 +269,7 @@ public sealed class AccountKeeper(IRegistryAdmin admin, ChangeRunner runner, Ref
         if ((await admin.CheckSecretAsync(minted.Credential, probe, cancellation)).Refusal is { } refusal)
             throw new ModuleException(refusal.Code, $"the registry made {minted.Credential.Username} and does not take its secret: {refusal.Message}", "run this again; the secret is in the files") { HttpStatus = refusal.HttpStatus };
         if (wish.Access.HasFlag(AccountAccess.Push))
-            (await admin.JudgePushAsync(minted.Credential, probe, mayTry: true, cancellation)).Require();
+            (await admin.JudgePushAsync(minted.Credential, probe, PushTrial.Always, cancellation)).Require();
     }
 
     static string Words(AccountAccess access) => string.Join(", ", Enum.GetValues<AccountAccess>().Where(one => one != AccountAccess.None && access.HasFlag(one)).Select(one => one.ToString().ToLowerInvariant()));

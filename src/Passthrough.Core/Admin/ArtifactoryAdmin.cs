@@ -317,7 +317,8 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     }
 
     /// <summary>A token says what it may do. An upload would leave an item behind that only an account with the right to delete could remove, so only a password is asked that way.</summary>
-    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial,
+        CancellationToken cancellation)
     {
         if (TokenClaims.TryParse(credential?.Password) is { } claims)
         {
@@ -334,8 +335,8 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
                         "run this with the token of an administrator, so that it is replaced"));
         }
 
-        if (!mayTry)
-            return PushRight.Unknown("only an upload would show it, and none was started");
+        if (trial != PushTrial.Always)
+            return PushRight.NotTried;
 
         using var store = connection.OpenStore(credential);
         return await PushRight.TryAsync(() => store.CheckWritableAsync(repository, cancellation));

@@ -33,7 +33,7 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
         Health = Ability.Yes("GET /v2/ answers 200 or 401"),
         Account = Ability.No("the distribution registry has no way to make accounts over the network", "add a line to its htpasswd file (htpasswd -B) and give that account"),
         PullAccount = Ability.No(
-            "the distribution registry itself lets every account of its htpasswd file push (zot only those that its accessControl names)",
+            "the distribution registry lets every account of its htpasswd file push",
             "put a proxy before it that allows GET and HEAD only, and give the cluster that"),
         Rights = Ability.No("the distribution registry gives every account all rights"),
         Rotation = Ability.No("the distribution registry cannot change a password over the network", "change the line in its htpasswd file (htpasswd -B) and give the new password"),
@@ -78,15 +78,18 @@ public sealed class DistributionAdmin(AdminConnection connection) : IRegistryAdm
 
     public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
 
-    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial,
+        CancellationToken cancellation)
     {
-        if (!mayTry)
-            return PushRight.Unknown("only an upload would show it, and none was started");
         using var store = connection.OpenStore(credential);
+        var hasRights = await store.HasExtensionsAsync(cancellation);
+        // An account that is to pull only is not asked to push where every account may.
+        if (trial == PushTrial.None || (trial == PushTrial.IfInDoubt && !hasRights))
+            return hasRights ? PushRight.Unknown("its accessControl decides that, and only an upload would show it") : PushRight.NotTried;
         var (@namespace, asked) = (repository.Repository[..repository.Repository.LastIndexOf('/')], repository);
         if ((await store.FindBelowAsync(@namespace, cancellation)).First is { } existing)
             asked = new Reference(repository.Registry, existing);
-        else if (await store.HasExtensionsAsync(cancellation))
+        else if (hasRights)
             return PushRight.Unknown(
                 $"no repository is below {@namespace} yet, and {connection.Endpoint.Authority} would create one for the upload that "
                     + "shows it");

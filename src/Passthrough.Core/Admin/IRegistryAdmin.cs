@@ -64,9 +64,8 @@ public interface IRegistryAdmin
     /// behind.</summary>
     /// <param name="credential">The account; null for everyone.</param>
     /// <param name="repository">A repository of the namespace, which need not exist.</param>
-    /// <param name="mayTry">Whether an upload may be started and cancelled, on products where nothing else tells: never in check
-    /// mode.</param>
-    Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation);
+    /// <param name="trial">Whether an upload may be started, on products where nothing else shows it.</param>
+    Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial, CancellationToken cancellation);
 
     /// <summary>For check mode: throws what would keep an account from being created, as far as that can be known without creating
     /// it.</summary>

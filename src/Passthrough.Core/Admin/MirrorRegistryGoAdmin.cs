@@ -77,7 +77,8 @@ sealed class MirrorRegistryGoAdmin(AdminConnection connection) : IRegistryAdmin
 
     public Task<SecretCheck> CheckSecretAsync(Credential? credential, Reference repository, CancellationToken cancellation) => connection.CheckSecretAsync(credential, repository, cancellation);
 
-    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial,
+        CancellationToken cancellation)
     {
         // Asking for push makes nothing here. What it grants stands in the token: a pull proves nothing, since anybody may.
         using var store = connection.OpenStore(credential);

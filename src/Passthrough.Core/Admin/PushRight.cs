@@ -6,6 +6,9 @@ public sealed record PushRight(bool? IsGiven)
 {
     public static readonly PushRight Given = new(true);
 
+    /// <summary>Not known, on a product where nothing but an upload shows it.</summary>
+    public static readonly PushRight NotTried = Unknown("only an upload would show it, and none was started");
+
     /// <summary>Why it may not.</summary>
     public ModuleException? Refusal { get; private init; }
 
@@ -32,4 +35,17 @@ public sealed record PushRight(bool? IsGiven)
             return Refused(e);
         }
     }
+}
+
+/// <summary>Whether an upload may be started and cancelled, on products where nothing else shows the right to push.</summary>
+public enum PushTrial
+{
+    /// <summary>Never: check mode, and accounts that were asked before.</summary>
+    None,
+
+    /// <summary>Only where accounts differ in that.</summary>
+    IfInDoubt,
+
+    /// <summary>For accounts that are to push.</summary>
+    Always,
 }

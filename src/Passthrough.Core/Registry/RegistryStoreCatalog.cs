@@ -39,7 +39,9 @@ public sealed partial class RegistryStore
             if (link is null)
                 return new SeenRepositories(false, null);
             // A page that shows nothing new is a server that goes round in circles.
-            if (names.Count(seen.Add) == 0)
+            var before = seen.Count;
+            seen.UnionWith(names);
+            if (seen.Count == before)
                 return SeenRepositories.Unknown;
             query = link;
         }

@@ -104,7 +104,7 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         // Where something was pushed, somebody could; an empty place is asked once. Check mode asks nothing that writes.
         bool? isWritable = null;
         if (state.Exists != true && !context.CheckMode)
-            isWritable = (await admin.JudgePushAsync(credential, probe, mayTry: true, cancellation)).Require().IsGiven;
+            isWritable = (await admin.JudgePushAsync(credential, probe, PushTrial.Always, cancellation)).Require().IsGiven;
 
         foreach (var risk in await admin.FindRisksAsync(state, cancellation))
             context.Warnings.Add(risk);

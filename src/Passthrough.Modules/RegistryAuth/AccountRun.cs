@@ -232,12 +232,12 @@ sealed class AccountRun
 
         files.Prepare(credential, check.IsProved ? "basic" : "none", admin.AuthConfigFacts(@namespace, credential));
         // An account that is in the files already was asked when it was put there: a second run sends nothing that writes.
-        var mayTry = files.Changed && !context.CheckMode;
+        var mayAsk = files.Changed && !context.CheckMode;
         PushRight? right = null;
         if (!MayPush)
-            right = await JudgeForClusterAsync(admin, credential, mayTry, cancellation);
-        else if (mayTry)
-            right = (await admin.JudgePushAsync(credential, probe, mayTry, cancellation)).Require();
+            right = await JudgeForClusterAsync(admin, credential, mayAsk ? PushTrial.IfInDoubt : PushTrial.None, cancellation);
+        else if (mayAsk)
+            right = (await admin.JudgePushAsync(credential, probe, PushTrial.Always, cancellation)).Require();
         files.Write();
         return new Account(
             credential?.Username ?? "",
@@ -250,14 +250,16 @@ sealed class AccountRun
     {
         true => $" and push to {@namespace}",
         false => $" and may only pull in {@namespace}",
+        null when right == PushRight.NotTried => "",
         null => $"; whether it may push to {@namespace} is not known: {right.WhyUnknown}",
     };
 
     /// <summary>An account that may push gets into the cluster's files only if the user says so: every node and every image could use
     /// it.</summary>
-    async Task<PushRight> JudgeForClusterAsync(IRegistryAdmin admin, Credential? credential, bool mayTry, CancellationToken cancellation)
+    async Task<PushRight> JudgeForClusterAsync(IRegistryAdmin admin, Credential? credential, PushTrial trial,
+        CancellationToken cancellation)
     {
-        var (right, able) = (await admin.JudgePushAsync(credential, probe, mayTry, cancellation), admin.Capabilities.PullAccount);
+        var (right, able) = (await admin.JudgePushAsync(credential, probe, trial, cancellation), admin.Capabilities.PullAccount);
         var who = credential is null ? "everyone" : $"user {credential.Username}";
         if (right.IsGiven == false)
             return right;
@@ -272,7 +274,7 @@ sealed class AccountRun
                     + "registry_pull_password); method: user writes the given account all the same");
         }
 
-        context.Warnings.Add(able.IsThere
+        context.Warnings.Add(able.IsThere || (right.IsGiven is null && right != PushRight.NotTried)
             ? $"access is pull alone, but {known}: whoever reads the cluster's pull secret may be able to replace images"
             : $"access is pull alone, but {able.Text}{(able.Instead is { } instead ? $": {instead}" : "")}");
         return right;
@@ -292,9 +294,9 @@ sealed class AccountRun
         if (check.Refusal is { } refusal)
             throw new ModuleException(refusal.Code, refusal.Message, GiveManager + ", and it gets a new secret") { HttpStatus = refusal.HttpStatus };
         WarnOfExpiry(account.Credential.Username, check.ExpiresAt);
-        var right = MayPush ? null : await admin.JudgePushAsync(account.Credential, probe, mayTry: false, cancellation);
+        var right = MayPush ? null : await admin.JudgePushAsync(account.Credential, probe, PushTrial.None, cancellation);
         if (right?.IsGiven == true)
-            await JudgeForClusterAsync(admin, account.Credential, mayTry: false, cancellation);
+            await JudgeForClusterAsync(admin, account.Credential, PushTrial.None, cancellation);
         var method = account.AuthMethod is "robot" or "token" or "basic" ? account.AuthMethod : Word(admin.Capabilities.Method);
         files.Prepare(account.Credential, method, admin.AuthConfigFacts(@namespace, account.Credential));
         files.Write();
@@ -335,15 +337,15 @@ sealed class AccountRun
             context.Warnings.Add($"{path} has the new account; the cluster has it when you have applied the file: oc set data secret/pull-secret -n openshift-config --from-file=.dockerconfigjson={path}");
 
         var right = MayPush || outcome.Credential is not { } credential ? null
-            : await admin.JudgePushAsync(credential, probe, mayTry: false, cancellation);
+            : await admin.JudgePushAsync(credential, probe, PushTrial.None, cancellation);
         if (right?.IsGiven == true)
             context.Warnings.Add(
                 $"{outcome.Username} is to pull only, but its tokens also allow pushing to {@namespace} on {Authority}: look for a right "
                     + "that somebody else gave it");
         var method = Word(capabilities.Method);
-        var access = right?.IsGiven == true ? "pull and push" : string.Join(" and ", arguments.List("access"));
+        var rights = right?.IsGiven == true ? "pull and push" : string.Join(" and ", arguments.List("access"));
         return new Account(outcome.Username, method,
-            $"{method} {outcome.Username} {What(outcome, runner)}: it may {access} in {@namespace} on {Authority}")
+            $"{method} {outcome.Username} {What(outcome, runner)}: it may {rights} in {@namespace} on {Authority}")
         {
             MayPush = right?.IsGiven,
             Namespace = state,

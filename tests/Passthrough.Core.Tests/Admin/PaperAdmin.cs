@@ -107,7 +107,7 @@ sealed class PaperAdmin(RotationKind rotates, TimeProvider time) : IRegistryAdmi
         return Task.FromResult(secret is null ? new SecretCheck(new ModuleException(ErrorCodes.Unauthorized, "unauthorized") { HttpStatus = 401 }) : new SecretCheck(Refusal: null) { Id = rotates == RotationKind.SecondSecret ? secret.Id : null });
     }
 
-    public Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation) =>
+    public Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial, CancellationToken cancellation) =>
         Task.FromResult(PushRight.Given);
 
     public Task<IReadOnlyList<string>> FindRisksAsync(NamespaceState? @namespace, CancellationToken cancellation) => Task.FromResult<IReadOnlyList<string>>([]);

@@ -122,7 +122,7 @@ public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
         Assert.Equal(new SecretCheck(Refusal: null, IsProved: true), await admin.CheckSecretAsync(account, Name("mirror/app"), default));
         Assert.Equal(401, (await admin.CheckSecretAsync(account with { Password = "wrong" }, Name("mirror/app"), default)).Refusal?.HttpStatus);
         var mark = await registry.Mark();
-        (await admin.JudgePushAsync(account, Name("mirror/passthrough-probe", null), mayTry: true, default)).Require();
+        (await admin.JudgePushAsync(account, Name("mirror/passthrough-probe", null), PushTrial.Always, default)).Require();
         var sent = (await registry.Requests(mark)).Where(request => request.Method != "GET");
         Assert.Equal([("POST", 202), ("DELETE", 204)], sent.Select(request => (request.Method, request.Status)));
     }

@@ -179,7 +179,8 @@ public sealed class HarborAdmin : IRegistryAdmin
     }
 
     /// <summary>A token tells the rights of its owner, whatever was asked for; nothing is written.</summary>
-    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial,
+        CancellationToken cancellation)
     {
         using var store = connection.OpenStore(credential);
         var claims = await store.AskForClaimsAsync(repository, ["pull", "push"], cancellation);

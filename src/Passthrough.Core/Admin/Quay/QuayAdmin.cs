@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Net;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;

@@ -15,7 +15,8 @@ public sealed partial class QuayAdmin
     /// <summary>The robot that was read last: what it may do has more than one source.</summary>
     Robot? lastRobot;
 
-    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, bool mayTry, CancellationToken cancellation)
+    public async Task<PushRight> JudgePushAsync(Credential? credential, Reference repository, PushTrial trial,
+        CancellationToken cancellation)
     {
         var (name, who) = (repository.Repository.Split('/')[0], credential?.Username ?? "nobody");
         if (!api.IsLoggedIn && connection.Credential is { } given && credential is not null
