@@ -1,5 +1,6 @@
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Files;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Ansible;
@@ -60,7 +61,7 @@ static class CommandLine
     {
         try
         {
-            return File.ReadAllText(path);
+            return InputFile.ReadAllText(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Saving;
+using Passthrough.Core.Files;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Archive;
@@ -20,7 +21,7 @@ public static class ArchiveNames
         try
         {
             var names = new List<string>();
-            foreach (var image in Json.TryParseObject(File.ReadAllText(path))?["images"] as JArray ?? [])
+            foreach (var image in Json.TryParseObject(InputFile.ReadAllText(path))?["images"] as JArray ?? [])
             {
                 if ((image as JObject)?["ref"] is JValue { Value: string name })
                     names.Add(name);

@@ -11,88 +11,79 @@ public sealed record FileChange(string Path, bool Changed, string Sha256, ReadOn
 
 /// <summary>
 /// Writes whole files: a reader sees the old content or the new, never a part (promise 5). The new content is written beside the target with mode 0600,
-/// forced to disk, given its mode and owner, and renamed over it. A symbolic link is followed: the file that it names is replaced, the link stays.
+/// given its mode and owner, forced to disk, and renamed over it. A symbolic link that can be trusted (see <see cref="Place"/>) is followed: the file that it
+/// names is replaced, the link stays.
 /// </summary>
 public static class AtomicFile
 {
     /// <summary>Makes the file have this content and these settings; writes nothing where it has them already or in check mode.</summary>
     /// <exception cref="ModuleException">
-    /// <see cref="ErrorCodes.File"/>: the folder is missing or not writable, the path is a folder, or the owner cannot be set;
-    /// <see cref="ErrorCodes.DiskFull"/>; <see cref="ErrorCodes.InvalidArgument"/>: an unknown owner or group. Check mode finds the same, the full disk apart.
+    /// <see cref="ErrorCodes.File"/>: the folder is missing or not writable, the path is not a regular file, a link on the way is not to be trusted, a secret
+    /// would get into another user's file, or the owner cannot be set; <see cref="ErrorCodes.DiskFull"/>; <see cref="ErrorCodes.InvalidArgument"/>: an unknown
+    /// owner or group. Check mode finds the same, the full disk apart.
     /// </exception>
     public static FileChange Write(string path, ReadOnlyMemory<byte> content, FileSettings settings, bool checkMode) => FileFault.Explain(path, () =>
     {
-        var target = TargetOf(path);
-        var before = ReadOwn(target);
-        var wanted = ModeAndOwner.Wanted(target, before is not null, settings);
-        var sameContent = before is not null && before.Value.Span.SequenceEqual(content.Span);
-        var sameSettings = before is not null && ModeAndOwner.Of(target) == wanted;
-        if (!sameContent || !sameSettings)
+        using var place = Place.OfFile(path);
+        var (before, existing) = ReadAt(place);
+        var wanted = ModeAndOwner.Wanted(path, existing, settings);
+        var changed = before is null || !before.Value.Span.SequenceEqual(content.Span) || ModeAndOwner.Of(existing!.Value) != wanted;
+        if (changed)
         {
-            if (settings.MakeFolder)
-                Folder.Make(Path.GetDirectoryName(target)!, settings, checkMode);
+            wanted.RequireMaySet(path);
+            if (!settings.MakeFolder)
+                place.RequireFolder();
+            else if (place.MakeFolders(settings, checkMode) && checkMode)
+                return Change();
+            if (checkMode)
+                place.Folder.RequireWritable();
             else
-                Folder.Require(Path.GetDirectoryName(target)!);
-            wanted.RequireMaySet(target);
-            if (!checkMode && sameContent)
-                wanted.Set(target);
-            else if (!checkMode)
-                Replace(target, content, wanted);
-            else if (!sameContent)
-                Folder.RequireWritable(Path.GetDirectoryName(target)!);
+                place.Folder.Replace(place.Name, content.Span, wanted);
         }
 
-        return new FileChange(path, !sameContent || !sameSettings, Convert.ToHexStringLower(SHA256.HashData(content.Span)), before);
+        return Change();
+
+        FileChange Change() => new(path, changed, Convert.ToHexStringLower(SHA256.HashData(content.Span)), before);
+    });
+
+    /// <summary>Finds, before the work whose result it gets, why a file could not be written.</summary>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>, as <see cref="Write"/> would.</exception>
+    public static void Check(string path) => FileFault.Explain(path, () =>
+    {
+        using var place = Place.OfFile(path);
+        place.OpenToRead()?.Dispose();
+        if (!place.MakeFolders(new FileSettings(), checkMode: true))
+            place.Folder.RequireWritable();
+        return true;
     });
 
     /// <summary>The content of a file that may be missing.</summary>
     /// <returns>Null where there is no file.</returns>
-    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be read, or is a folder.</exception>
-    public static ReadOnlyMemory<byte>? Read(string path) => FileFault.Explain(path, () => ReadOwn(TargetOf(path)), "read");
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be read, is not a regular file, or a link on the way is not to be trusted.</exception>
+    public static ReadOnlyMemory<byte>? Read(string path) => FileFault.Explain(path, () =>
+    {
+        using var place = Place.OfFile(path);
+        return ReadAt(place).Content;
+    }, "read");
 
     /// <summary>Removes the file where it is there; a symbolic link itself, not what it names.</summary>
     /// <returns>Whether it was there.</returns>
     /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it may not be removed.</exception>
     public static bool Delete(string path, bool checkMode) => FileFault.Explain(path, () =>
     {
-        if (!File.Exists(path))
+        using var place = Place.OfFile(path, followLast: false);
+        if (place.IsFolderMissing || place.Folder.Find(place.Name) is null or { IsFolder: true })
             return false;
         if (checkMode)
-            Folder.RequireWritable(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            place.Folder.RequireWritable();
         else
-            File.Delete(path);
+            place.Folder.Remove(place.Name);
         return true;
     }, "removed");
 
-    static string TargetOf(string path) =>
-        Path.GetFullPath(new FileInfo(path) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : path);
-
-    static ReadOnlyMemory<byte>? ReadOwn(string path)
+    static (ReadOnlyMemory<byte>? Content, FileStatus? Status) ReadAt(Place place)
     {
-        if (Directory.Exists(path))
-            throw new IOException("it is a folder");
-        return File.Exists(path) ? (ReadOnlyMemory<byte>?)File.ReadAllBytes(path) : null;
-    }
-
-    static void Replace(string path, ReadOnlyMemory<byte> content, ModeAndOwner wanted)
-    {
-        var folder = Path.GetDirectoryName(path)!;
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Path.GetRandomFileName()}");
-        // O_EXCL: nobody can have put a file or link of that name there. What fails here made nothing that is ours to remove.
-        using var file = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = FileSettings.Secret });
-        try
-        {
-            file.Write(content.Span);
-            file.Flush(flushToDisk: true);
-            wanted.Set(temporary);
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
-
-        PosixFile.SyncFolder(folder);
+        using var file = place.OpenToRead();
+        return file is null ? (null, null) : (InputFile.ReadToEnd(file), PosixFile.StatusOf(file));
     }
 }

@@ -18,6 +18,10 @@ static class FileFault
         {
             throw Denied(path, verb, e);
         }
+        catch (FileRefusedException e)
+        {
+            throw new ModuleException(ErrorCodes.File, $"{path} cannot be {verb}: {e.Message}", e.Hint, e);
+        }
         catch (IOException e)
         {
             throw (e.HResult & 0xFFFF) switch

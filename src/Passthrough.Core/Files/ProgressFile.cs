@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
 
@@ -32,9 +33,9 @@ public sealed class ProgressFile : IDisposable
     /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be written.</exception>
     public static ProgressFile Start(string path, TransferProgress progress, TimeProvider time) => FileFault.Explain(path, () =>
     {
-        var full = Path.GetFullPath(path);
-        Folder.Make(Path.GetDirectoryName(full)!, new FileSettings(), checkMode: false);
-        return new ProgressFile(full, progress, time);
+        AtomicFile.Check(path);
+        Folder.Make(Path.GetDirectoryName(Path.GetFullPath(path))!, new FileSettings(), checkMode: false);
+        return new ProgressFile(Path.GetFullPath(path), progress, time);
     });
 
     public void Dispose()
@@ -61,9 +62,10 @@ public sealed class ProgressFile : IDisposable
     {
         lock (gate)
         {
-            var temporary = path + ".new";
-            File.WriteAllText(temporary, Json.Compact(Of(progress.Read(time.GetElapsedTime(started)))) + "\n");
-            File.Move(temporary, path, overwrite: true);
+            var text = Json.Compact(Of(progress.Read(time.GetElapsedTime(started)))) + "\n";
+            using var place = Place.OfFile(path);
+            if (!place.IsFolderMissing)
+                place.Folder.Replace(place.Name, Encoding.UTF8.GetBytes(text), ModeAndOwner.OfNew, toDisk: false);
         }
     }
 

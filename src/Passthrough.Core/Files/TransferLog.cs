@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Passthrough.Core.Files;
 
@@ -12,7 +13,7 @@ public sealed class TransferLog : IDisposable
 {
     static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    readonly FileStream file;
+    readonly SafeFileHandle file;
     readonly TransferProgress progress;
     readonly TimeProvider time;
     readonly Func<string, string> mask;
@@ -21,7 +22,7 @@ public sealed class TransferLog : IDisposable
     readonly ITimer timer;
     string last = "";
 
-    TransferLog(FileStream file, TransferProgress progress, TimeProvider time, Func<string, string> mask)
+    TransferLog(SafeFileHandle file, TransferProgress progress, TimeProvider time, Func<string, string> mask)
     {
         (this.file, this.progress, this.time, this.mask) = (file, progress, time, mask);
         started = time.GetTimestamp();
@@ -35,12 +36,12 @@ public sealed class TransferLog : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="mask">Hides secrets.</param>
     /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be written.</exception>
-    public static TransferLog Start(string path, TransferProgress progress, TimeProvider time, Func<string, string> mask) => FileFault.Explain(path, () =>
-    {
-        var full = Path.GetFullPath(path);
-        Folder.Make(Path.GetDirectoryName(full)!, new FileSettings(), checkMode: false);
-        return new TransferLog(new FileStream(full, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete), progress, time, mask);
-    });
+    public static TransferLog Start(string path, TransferProgress progress, TimeProvider time, Func<string, string> mask) =>
+        FileFault.Explain(path, () => new TransferLog(AppendedFile.Open(path), progress, time, mask));
+
+    /// <summary>Finds in check mode what <see cref="Start"/> would.</summary>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be written.</exception>
+    public static void Check(string path) => FileFault.Explain(path, () => AppendedFile.Check(path));
 
     /// <summary>Adds one line.</summary>
     public void Tell(string text)
@@ -50,8 +51,7 @@ public sealed class TransferLog : IDisposable
         {
             try
             {
-                file.Write(Encoding.UTF8.GetBytes(line));
-                file.Flush();
+                AppendedFile.Append(file, Encoding.UTF8.GetBytes(line));
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)
             {

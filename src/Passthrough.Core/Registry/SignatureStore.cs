@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry.Http;
 
@@ -68,7 +69,7 @@ public sealed class SignatureStore : IDisposable
     {
         try
         {
-            return File.Exists(name) ? File.ReadAllBytes(name)
+            return File.Exists(name) ? InputFile.ReadAllBytes(name)
                 : Directory.Exists(place) ? null : throw new ModuleException(ErrorCodes.File, $"signature_store {place} is no folder", "correct the path, or leave signature_store out to ask where Red Hat keeps them");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

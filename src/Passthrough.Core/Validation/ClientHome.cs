@@ -1,6 +1,10 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
+<<<<<<< HEAD
 using Passthrough.Core.Programs;
+=======
+using Passthrough.Core.Files;
+>>>>>>> 884aa6c (files: one layer by descriptor for everything that is written)
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 
@@ -18,7 +22,9 @@ sealed class ClientHome : IDisposable
     /// <summary>Where this host keeps its CAs, where that is not where programs expect them.</summary>
     static readonly string[] TrustVariables = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-    string Root { get; } = Directory.CreateTempSubdirectory("passthrough-proof-").FullName;
+    readonly PrivateFolder folder = PrivateFolder.Create("passthrough-proof-");
+
+    string Root => folder.Path;
 
     /// <summary>The client's HOME with the redirection.</summary>
     public string Mirrored => Path.Combine(Root, "home");
@@ -27,9 +33,9 @@ sealed class ClientHome : IDisposable
     public string Unmirrored => Path.Combine(Root, "control");
 
     /// <summary>Where <c>lookaside</c> servers of signatures would be named: nowhere.</summary>
-    public string RegistriesD => Make("registries.d");
+    public string RegistriesD => folder.Make("registries.d");
 
-    public string Temporary => Make("tmp");
+    public string Temporary => folder.Make("tmp");
 
     public string AuthFile => Path.Combine(Root, "auth.json");
 
@@ -41,12 +47,7 @@ sealed class ClientHome : IDisposable
 
     /// <summary>A file of the client's own.</summary>
     /// <returns>Its path.</returns>
-    public string Write(string name, string text)
-    {
-        var path = Path.Combine(Root, name);
-        Write(path, Encoding.UTF8.GetBytes(text));
-        return path;
-    }
+    public string Write(string name, string text) => folder.Write(name, Encoding.UTF8.GetBytes(text));
 
     /// <summary>An empty folder that is not there yet.</summary>
     public string NewFolder(string name) => Path.Combine(Root, name);
@@ -68,13 +69,13 @@ sealed class ClientHome : IDisposable
     {
         var certs = Path.Combine(Mirrored, ".config", "containers", "certs.d", authority);
         if (options.CaPath is { } ca)
-            Write(Path.Combine(certs, "ca.crt"), File.ReadAllBytes(ca));
+            Write(Path.Combine(certs, "ca.crt"), InputFile.ReadAllBytes(ca));
         else if (!options.TrustedCertificates.IsEmpty)
             Write(Path.Combine(certs, "ca.crt"), Encoding.UTF8.GetBytes(string.Join('\n', options.TrustedCertificates.Select(certificate => certificate.ExportCertificatePem())) + "\n"));
         if (options.ClientCertificate is { } certificate)
         {
-            Write(Path.Combine(certs, "client.cert"), File.ReadAllBytes(certificate));
-            Write(Path.Combine(certs, "client.key"), File.ReadAllBytes(options.ClientKey ?? certificate));
+            Write(Path.Combine(certs, "client.cert"), InputFile.ReadAllBytes(certificate));
+            Write(Path.Combine(certs, "client.key"), InputFile.ReadAllBytes(options.ClientKey ?? certificate));
         }
     }
 
@@ -103,19 +104,15 @@ sealed class ClientHome : IDisposable
         return environment;
     }
 
-    public void Dispose() => Directory.Delete(Root, recursive: true);
+    /// <summary>Removes a file or folder of this name with everything in it.</summary>
+    public void Remove(string name) => folder.Remove(name);
+
+    public void Dispose() => folder.Dispose();
 
     static string Conf(string home) => Path.Combine(home, ".config", "containers", "registries.conf");
 
     static string DropIn(string home) => Path.Combine(home, ".config", "containers", "registries.conf.d", "blocked.conf");
 
-    string Make(string name) => Directory.CreateDirectory(Path.Combine(Root, name)).FullName;
-
     // What is below a 0700 folder is nobody else's; secrets are 0600 all the same.
-    static void Write(string path, ReadOnlySpan<byte> content)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
-        file.Write(content);
-    }
+    void Write(string path, ReadOnlySpan<byte> content) => folder.Write(Path.GetRelativePath(Root, path), content);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Programs;
 
@@ -58,16 +59,16 @@ sealed class SkopeoClient : IPullClient
 
     public async Task<ClientAnswer> CopyAsync(Reference image, long bytes, CancellationToken cancellation)
     {
-        var target = home.NewFolder($"copy-{image.Digest!.Hex}");
+        var name = $"copy-{image.Digest!.Hex}";
+        var target = home.NewFolder(name);
         try
         {
             var limit = ReadLimit + TimeSpan.FromSeconds(bytes / SlowestBytesPerSecond);
-            return await RunAsync(mirrored, ["copy", "--src-authfile", authFile, .. Tls("--src-tls-verify"), $"docker://{image}", $"dir:{target}"], limit, _ => DigestOf(File.ReadAllBytes(Path.Combine(target, "manifest.json")), image.Digest), cancellation);
+            return await RunAsync(mirrored, ["copy", "--src-authfile", authFile, .. Tls("--src-tls-verify"), $"docker://{image}", $"dir:{target}"], limit, _ => DigestOf(InputFile.ReadAllBytes(Path.Combine(target, "manifest.json")), image.Digest), cancellation);
         }
         finally
         {
-            if (Directory.Exists(target))
-                Directory.Delete(target, recursive: true);
+            home.Remove(name);
         }
     }
 

@@ -46,7 +46,11 @@ sealed class OutputFiles
     /// <summary>Finds out what becomes of the file, and what is wrong with its path. Writes nothing.</summary>
     public void Add(RenderedFile file)
     {
-        var settings = new FileSettings(ModeOf(file), context.Arguments.Text("owner"), context.Arguments.Text("group")) { MakeFolder = true };
+        var settings = new FileSettings(ModeOf(file), context.Arguments.Text("owner"), context.Arguments.Text("group"))
+        {
+            MakeFolder = true,
+            IsSecret = file.IsSecret,
+        };
         items.Add(new Item(file, settings, AtomicFile.Write(Path.Combine(folder, file.Name), file.Content, settings, checkMode: true)));
     }
 

@@ -5,6 +5,7 @@ using Passthrough.Core.Ansible;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Archive.Saving;
+using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
@@ -178,7 +179,7 @@ sealed class ArchiveRun
     {
         try
         {
-            return File.ReadAllLines(file).Select(line => line.Split('#')[0].Trim()).Where(line => line.Length > 0);
+            return InputFile.ReadAllLines(file).Select(line => line.Split('#')[0].Trim()).Where(line => line.Length > 0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -107,9 +107,29 @@ sealed class ImageArchiveModule : IAnsibleModule
         }
 
         var run = new ArchiveRun(context);
+        // What is written when the work is done is looked at before.
+        string[] results = state switch
+        {
+            Loaded or Pruned => ["record_path"],
+            Inspected => ["gap_path", "state_path"],
+            _ => [],
+        };
+        foreach (var path in results.Select(context.Arguments.Text).OfType<string>())
+            AtomicFile.Check(path);
+
+        var (progressPath, logPath) = (context.Arguments.Text("progress_path"), context.Arguments.Text("log_path"));
         // Check mode writes nothing, anywhere.
-        using var progress = context.Arguments.Text("progress_path") is { } path && !context.CheckMode ? ProgressFile.Start(path, context.Progress, context.Time) : null;
-        using var log = context.Arguments.Text("log_path") is { } logPath && !context.CheckMode ? TransferLog.Start(logPath, context.Progress, context.Time, context.Secrets.Mask) : null;
+        if (context.CheckMode)
+        {
+            if (progressPath is not null)
+                AtomicFile.Check(progressPath);
+            if (logPath is not null)
+                TransferLog.Check(logPath);
+            (progressPath, logPath) = (null, null);
+        }
+
+        using var progress = progressPath is not null ? ProgressFile.Start(progressPath, context.Progress, context.Time) : null;
+        using var log = logPath is not null ? TransferLog.Start(logPath, context.Progress, context.Time, context.Secrets.Mask) : null;
         var end = "failed";
         try
         {

@@ -28,7 +28,7 @@ sealed class CredentialFiles
         this.context = context;
         this.connection = connection;
         var arguments = context.Arguments;
-        settings = new FileSettings(FileSettings.ParseMode(arguments.Raw("mode")!), arguments.Text("owner"), arguments.Text("group")) { MakeFolder = true };
+        settings = new FileSettings(FileSettings.ParseMode(arguments.Raw("mode")!), arguments.Text("owner"), arguments.Text("group")) { MakeFolder = true, IsSecret = true };
         if (settings.Mode is { } mode && (mode & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != UnixFileMode.None)
             context.Warnings.Add($"mode {Convert.ToString((int)mode, 8)} lets others than the owner read the password");
 
@@ -91,8 +91,9 @@ sealed class CredentialFiles
         if (pullSecret is not null && credential is not null)
         {
             RequirePullSecret();
-            // Its owner and mode are somebody else's decision.
-            Add("pull_secret", pullSecret, before => Merge(pullSecret, before, credential), new FileSettings());
+            // Its owner and mode stay, but a user whose file gets the account must be named.
+            var kept = new FileSettings { IsSecret = true, Reader = settings.Owner };
+            Add("pull_secret", pullSecret, before => Merge(pullSecret, before, credential), kept);
             if (context.Arguments.List("access").Contains("push"))
                 Warn($"{pullSecret} gets an account that may also push; give the cluster one that may only pull: run this again with access: [pull] and that account where the registry can tell them apart");
         }

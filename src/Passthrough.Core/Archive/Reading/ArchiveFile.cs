@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Archive.Reading;
 
@@ -31,7 +32,7 @@ public sealed class ArchiveFile : ArchiveBytes
             throw new ModuleException(ErrorCodes.File, $"the archive {path} is a folder", "give the tar file; a layout in a folder becomes one with: tar -C FOLDER -cf archive.tar .");
         try
         {
-            var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.Asynchronous);
+            var file = InputFile.Open(path, shared: true);
             try
             {
                 var length = RandomAccess.GetLength(file);
@@ -51,9 +52,9 @@ public sealed class ArchiveFile : ArchiveBytes
         {
             throw new ModuleException(ErrorCodes.File, $"the archive {path} cannot be read: permission denied", "make it readable for the user that runs the task", e);
         }
-        catch (NotSupportedException e)
+        catch (FileRefusedException e)
         {
-            throw new ModuleException(ErrorCodes.File, $"the archive {path} is a pipe or a device", "give a regular file: blobs are read at their offsets", e);
+            throw new ModuleException(ErrorCodes.File, $"the archive {path} cannot be read: {e.Message}", "give a regular file: blobs are read at their offsets", e);
         }
         catch (IOException e)
         {
@@ -89,5 +90,5 @@ public sealed class ArchiveFile : ArchiveBytes
     ModuleException Unreadable(long offset, IOException e) =>
         new(ErrorCodes.File, $"{Path} cannot be read at byte {offset}: {e.Message}", "check the medium it is on", e);
 
-    protected override void Dispose(bool disposing) => handle.Dispose();
+    protected override void Dispose(bool disposing) => PosixFile.Unlock(handle);
 }

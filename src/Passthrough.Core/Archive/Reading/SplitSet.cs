@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Saving;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Text;
 
@@ -134,7 +135,7 @@ sealed class SplitSet : ArchiveBytes
         var path = ArchiveSaver.ManifestPath(name);
         try
         {
-            return File.Exists(path) && Json.TryParseObject(File.ReadAllText(path)) is { } json && json["parts"] is JArray { Count: > 1 } parts && parts.All(part => ReadPart(part) is not null) ? json : null;
+            return File.Exists(path) && Json.TryParseObject(InputFile.ReadAllText(path)) is { } json && json["parts"] is JArray { Count: > 1 } parts && parts.All(part => ReadPart(part) is not null) ? json : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using Microsoft.Win32.SafeHandles;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Archive.Reading;
 
@@ -105,12 +106,13 @@ static class Spool
 
     static SafeFileHandle Create(string folder, string archive)
     {
-        var path = Path.Combine(folder, $".image_archive-{Guid.NewGuid():N}");
+        var name = $".image_archive-{Guid.NewGuid():N}";
         try
         {
-            var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous);
+            using var place = Place.OfFolder(folder);
+            var file = place.Folder.Create(name, FileSettings.Secret);
             // The kernel keeps it until it is closed, and frees it then, whoever closes it and how.
-            File.Delete(path);
+            place.Folder.Remove(name);
             return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

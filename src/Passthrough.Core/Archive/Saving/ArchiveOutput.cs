@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using Passthrough.Core.Archive.Reading;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Archive.Saving;
 
@@ -18,11 +19,13 @@ sealed class ArchiveOutput : IDisposable
 
     readonly string path;
     readonly long? partSize;
+    readonly OpenFolder folder;
     readonly List<SafeFileHandle> files = [];
 
-    ArchiveOutput(string path, long? partSize, long length)
+    ArchiveOutput(string path, OpenFolder folder, long? partSize, long length)
     {
         this.path = path;
+        this.folder = folder;
         this.partSize = partSize;
         Length = length;
     }
@@ -54,7 +57,7 @@ sealed class ArchiveOutput : IDisposable
     {
         var bytes = 0L;
         foreach (var file in FindPartials(path))
-            bytes += new FileInfo(file).Length;
+            bytes += new FileInfo(file) is { Exists: true } found ? found.Length : 0;
         return bytes;
     }
 
@@ -65,50 +68,75 @@ sealed class ArchiveOutput : IDisposable
     public static ArchiveOutput? Reopen(string path, long? partSize, long length)
     {
         var parts = PartsOf(path, partSize, length);
-        foreach (var part in parts)
+        var folder = FolderOf(path);
+        try
         {
-            var file = new FileInfo(PartialOf(part.Path));
-            if (!file.Exists && partSize is not null && File.Exists(part.Path))
-                file = new FileInfo(part.Path);
-            if (!file.Exists || file.Length != part.Size)
-                return null;
+            foreach (var part in parts)
+            {
+                var found = folder.Find(PartialName(part)) ?? (partSize is null ? null : folder.Find(NameOf(part)));
+                if (found is not { } file || !IsOwn(file) || file.Size != part.Size)
+                {
+                    folder.Dispose();
+                    return null;
+                }
+            }
+
+            foreach (var part in parts)
+            {
+                if (folder.Find(PartialName(part)) is null)
+                    folder.Rename(NameOf(part), PartialName(part));
+            }
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
         }
 
-        foreach (var part in parts)
-        {
-            if (!File.Exists(PartialOf(part.Path)))
-                File.Move(part.Path, PartialOf(part.Path));
-        }
-
-        return Open(path, partSize, length, parts, FileMode.Open);
+        return Open(path, folder, partSize, length, parts, isNew: false);
     }
 
     /// <summary>Makes the files anew, with their whole size on the disk. What an interrupted run has left under any of their names is removed.</summary>
     public static ArchiveOutput Create(string path, long? partSize, long length)
     {
         var parts = PartsOf(path, partSize, length);
-        foreach (var left in FindPartials(path))
+        var folder = FolderOf(path);
+        try
         {
-            // A lock tells that another run is writing it.
-            File.OpenHandle(left, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
-            File.Delete(left);
+            foreach (var left in FindPartials(path).Select(Path.GetFileName).OfType<string>())
+            {
+                // A lock tells that another run is writing it.
+                if (folder.Find(left) is { IsRegular: true })
+                    PosixFile.Unlock(Lock(folder, left));
+                folder.Remove(left);
+            }
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
         }
 
-        return Open(path, partSize, length, parts, FileMode.CreateNew);
+        return Open(path, folder, partSize, length, parts, isNew: true);
     }
 
-    static ArchiveOutput Open(string path, long? partSize, long length, List<ArchivePart> parts, FileMode mode)
+    static ArchiveOutput Open(string path, OpenFolder folder, long? partSize, long length, List<ArchivePart> parts, bool isNew)
     {
-        var output = new ArchiveOutput(path, partSize, length);
+        var output = new ArchiveOutput(path, folder, partSize, length);
         try
         {
             foreach (var part in parts)
             {
-                // FileShare.None takes a lock, so that two runs never write one file.
-                var file = File.OpenHandle(PartialOf(part.Path), mode, FileAccess.ReadWrite, FileShare.None, FileOptions.Asynchronous, mode == FileMode.CreateNew ? part.Size : 0);
+                if (isNew)
+                    folder.Create(PartialName(part), FileSettings.Readable).Dispose();
+                // So that two runs never write one file.
+                var file = Lock(folder, PartialName(part));
                 output.files.Add(file);
-                if (mode == FileMode.CreateNew)
+                if (isNew)
+                {
+                    PosixFile.Allocate(file, part.Size, PartialOf(part.Path));
                     RandomAccess.SetLength(file, part.Size);
+                }
             }
 
             return output;
@@ -155,9 +183,9 @@ sealed class ArchiveOutput : IDisposable
         var parts = PartsOf(path, partSize, length);
         for (var i = files.Count - 1; i >= parts.Count; i--)
         {
-            files[i].Dispose();
+            PosixFile.Unlock(files[i]);
             files.RemoveAt(i);
-            File.Delete(PartialOf(PartsOf(path, partSize, Length)[i].Path));
+            folder.Remove(PartialName(PartsOf(path, partSize, Length)[i]));
         }
 
         RandomAccess.SetLength(files[^1], parts[^1].Size);
@@ -176,7 +204,7 @@ sealed class ArchiveOutput : IDisposable
         {
             if (i == 0 && partSize is not null)
                 writeSidecars();
-            File.Move(PartialOf(parts[i].Path), parts[i].Path, overwrite: true);
+            folder.Rename(PartialName(parts[i]), NameOf(parts[i]));
         }
 
         if (partSize is null)
@@ -184,14 +212,46 @@ sealed class ArchiveOutput : IDisposable
         foreach (var old in replaced)
         {
             if (!parts.Exists(part => part.Path == old))
-                File.Delete(old);
+                folder.Remove(Path.GetFileName(old));
         }
     }
 
     public void Dispose()
     {
         foreach (var file in files)
+            PosixFile.Unlock(file);
+        folder.Dispose();
+    }
+
+    static OpenFolder FolderOf(string path)
+    {
+        var place = Place.OfFile(path, followLast: false);
+        if (place.IsFolderMissing)
+            place.Dispose();
+        place.RequireFolder();
+        return place.Folder;
+    }
+
+    static string NameOf(ArchivePart part) => Path.GetFileName(part.Path);
+
+    static string PartialName(ArchivePart part) => PartialOf(NameOf(part));
+
+    // In a folder that others may write to, a file of theirs could be put where ours is expected: they would own the archive.
+    static bool IsOwn(FileStatus file) => file is { IsRegular: true, Links: 1 } && file.Uid == PosixFile.ProcessUser;
+
+    static SafeFileHandle Lock(OpenFolder folder, string name)
+    {
+        var file = folder.Open(name, PosixFile.ReadWrite);
+        try
+        {
+            PosixFile.Lock(file, exclusive: true, name);
+            return file;
+        }
+        catch
+        {
             file.Dispose();
+            throw;
+        }
     }
 
     int PartAt(long offset) => partSize is { } size ? (int)(offset / size) : 0;

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Formats;
+using Passthrough.Core.Archive.Reading;
 using Passthrough.Core.Files;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
@@ -58,6 +59,8 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             BytesToFetch = plan.Blobs.Where(member => previous.Archive is null || !previous.Archive.Has(member.Blob!)).Sum(member => member.Size),
             Parts = SavedPart.Of(ArchiveOutput.PartsOf(path, options.PartSize, plan.Size), sums: null),
         };
+        AtomicFile.Check(ManifestPath(path));
+        AtomicFile.Check(ChecksumPath(path));
         if (checkMode)
         {
             ArchiveWriter.CheckSpace(plan, path);
@@ -84,8 +87,8 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     /// <summary>Takes the sidecars away, so that nothing says that files are a whole archive.</summary>
     internal static void RemoveSidecars(string path)
     {
-        File.Delete(ManifestPath(path));
-        File.Delete(ChecksumPath(path));
+        AtomicFile.Delete(ManifestPath(path), checkMode: false);
+        AtomicFile.Delete(ChecksumPath(path), checkMode: false);
     }
 
     // One HEAD an image: the same names, the same digests upstream, the same platforms, and the archive whole by its structure.
@@ -143,7 +146,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         var report = new SaveReport(plan, Changed: sums is null) { Before = previous.Archive.Images, SidecarsOnly = true, Parts = SavedPart.Of(parts, sums) };
         // A run that was killed between giving the archive its name and tidying up has left its journal.
         if (!checkMode && ArchiveOutput.Unfinished(path) == 0)
-            File.Delete(ArchiveWriter.JournalPath(path));
+            AtomicFile.Delete(ArchiveWriter.JournalPath(path), checkMode: false);
         if (sums is not null || checkMode)
             return report;
         progress.Phase = "hashing the archive";
@@ -193,14 +196,14 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     }
 
     static void Write(string path, byte[] content) =>
-        AtomicFile.Write(path, content, new FileSettings(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead), checkMode: false);
+        AtomicFile.Write(path, content, new FileSettings(FileSettings.Readable), checkMode: false);
 
     // Null where it is not about these files.
     static List<string>? ReadChecksums(string path, List<ArchivePart> parts)
     {
         if (!File.Exists(ChecksumPath(path)))
             return null;
-        var lines = File.ReadAllLines(ChecksumPath(path));
+        var lines = InputFile.ReadAllLines(ChecksumPath(path));
         if (lines.Length != parts.Count)
             return null;
         var sums = new List<string>();
@@ -216,8 +219,9 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
 
     static async Task<string> HashFileAsync(string path, CancellationToken cancellation)
     {
-        await using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(await System.Security.Cryptography.SHA256.HashDataAsync(file, cancellation));
+        using var file = ArchiveFile.Open(path);
+        await using var bytes = file.OpenRange(0, file.Length);
+        return Convert.ToHexStringLower(await System.Security.Cryptography.SHA256.HashDataAsync(bytes, cancellation));
     }
 }
 

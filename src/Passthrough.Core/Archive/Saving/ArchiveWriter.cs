@@ -112,7 +112,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         if (options.PartSize is not null)
             ArchiveSaver.RemoveSidecars(path);
         run.Output.Finish(previous.Files, () => writeSidecars(written));
-        File.Delete(JournalPath(path));
+        AtomicFile.Delete(JournalPath(path), checkMode: false);
         return written;
     }
 
@@ -386,7 +386,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
     {
         // From here on an interrupted run cannot be gone on with.
         run.Journal.Dispose();
-        File.Delete(run.JournalPath);
+        AtomicFile.Delete(run.JournalPath, checkMode: false);
         var places = old.Members.ToDictionary(member => member.Name, member => member.Offset, StringComparer.Ordinal);
         var buffer = new byte[BufferSize];
         foreach (var member in kept.Members)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
@@ -60,8 +61,9 @@ public sealed class BaseArchives
         {
             if (!File.Exists(path))
                 return false;
-            using var file = File.OpenRead(path);
-            return file.ReadByte() == '{';
+            using var file = InputFile.Open(path);
+            Span<byte> first = stackalloc byte[1];
+            return RandomAccess.Read(file, first, fileOffset: 0) == 1 && first[0] == '{';
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -129,7 +131,7 @@ public sealed record BaseArchive(string Id, string Name, IReadOnlyDictionary<Dig
     {
         try
         {
-            return Json.TryParseObject(File.ReadAllText(path)) ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"base {path} is no valid JSON", "copy the sidecar again");
+            return Json.TryParseObject(InputFile.ReadAllText(path)) ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"base {path} is no valid JSON", "copy the sidecar again");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

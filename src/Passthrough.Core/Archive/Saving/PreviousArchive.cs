@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Formats;
 using Passthrough.Core.Archive.Reading;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
@@ -117,7 +118,7 @@ sealed class PreviousArchive : IDisposable
     }
 
     static string? SidecarId(string path) =>
-        File.Exists(ArchiveSaver.ManifestPath(path)) && Json.TryParseObject(File.ReadAllText(ArchiveSaver.ManifestPath(path)))?["id"] is JValue { Value: string id } ? id : null;
+        File.Exists(ArchiveSaver.ManifestPath(path)) && Json.TryParseObject(InputFile.ReadAllText(ArchiveSaver.ManifestPath(path)))?["id"] is JValue { Value: string id } ? id : null;
 
     public void Dispose() => Archive?.Dispose();
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
+using Passthrough.Core.Files;
 using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Archive.Saving;
@@ -12,10 +14,10 @@ sealed class SaveJournal : IDisposable
 {
     const string FirstWord = "image_archive-save-1";
 
-    readonly FileStream file;
+    readonly SafeFileHandle file;
     readonly Lock gate = new();
 
-    SaveJournal(FileStream file) => this.file = file;
+    SaveJournal(SafeFileHandle file, string path) => (this.file, Path) = (file, path);
 
     public static string PathFor(string partial) => partial + ".journal";
 
@@ -24,7 +26,7 @@ sealed class SaveJournal : IDisposable
     {
         if (!File.Exists(path))
             return null;
-        var lines = File.ReadAllLines(path);
+        var lines = InputFile.ReadAllLines(path);
         if (lines.Length == 0 || lines[0] != $"{FirstWord} {fingerprint}")
             return null;
         var done = new Dictionary<Digest, long>();
@@ -41,13 +43,15 @@ sealed class SaveJournal : IDisposable
     /// <summary>Starts a journal, or goes on with one that <see cref="Read"/> has accepted.</summary>
     public static SaveJournal Open(string path, string fingerprint, bool goOn)
     {
-        var journal = new SaveJournal(new FileStream(path, goOn ? FileMode.Append : FileMode.Create, FileAccess.Write, FileShare.Read));
+        if (!goOn)
+            AtomicFile.Delete(path, checkMode: false);
+        var journal = new SaveJournal(AppendedFile.Open(path), path);
         // A line of its own after one that may be cut.
         journal.Write(goOn ? "" : $"{FirstWord} {fingerprint}");
         return journal;
     }
 
-    public string Path => file.Name;
+    public string Path { get; }
 
     public void Note(Digest blob, long bytes) => Write(string.Create(CultureInfo.InvariantCulture, $"{blob} {bytes} ."));
 
@@ -55,8 +59,7 @@ sealed class SaveJournal : IDisposable
     {
         lock (gate)
         {
-            file.Write(Encoding.ASCII.GetBytes(line + "\n"));
-            file.Flush();
+            AppendedFile.Append(file, Encoding.ASCII.GetBytes(line + "\n"));
         }
     }
 

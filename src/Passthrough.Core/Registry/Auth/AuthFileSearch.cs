@@ -1,3 +1,5 @@
+using Passthrough.Core.Files;
+
 namespace Passthrough.Core.Registry.Auth;
 
 /// <summary>Which files of credentials are read, and in which order: podman's rules (mirror-policies.md 9.2).</summary>
@@ -42,7 +44,7 @@ sealed class AuthFileSearch(Func<string, string?> environment, string userId)
     // The effective user stands third in the line "Uid:  real  effective  saved  file system" (proc(5)).
     static string ProcessUserId()
     {
-        var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal));
+        var line = InputFile.ReadAllLines("/proc/self/status").First(line => line.StartsWith("Uid:", StringComparison.Ordinal));
         return line.Split('\t', StringSplitOptions.RemoveEmptyEntries)[2];
     }
 }

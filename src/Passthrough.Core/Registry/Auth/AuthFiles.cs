@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Registry.Auth;
 
@@ -46,7 +47,7 @@ public sealed class AuthFiles : ICredentialSource
     {
         try
         {
-            return AuthFile.Parse(place.Path, File.ReadAllBytes(place.Path), place.IsFlat);
+            return AuthFile.Parse(place.Path, InputFile.ReadAllBytes(place.Path), place.IsFlat);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Registry.Auth;
 
@@ -65,7 +66,7 @@ sealed record CertsDirectory(ImmutableArray<X509Certificate2> Authorities, strin
         var certificates = new X509Certificate2Collection();
         try
         {
-            certificates.ImportFromPem(File.ReadAllText(path));
+            certificates.ImportFromPem(InputFile.ReadAllText(path));
         }
         catch (CryptographicException)
         {

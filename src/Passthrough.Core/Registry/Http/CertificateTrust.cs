@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Registry.Http;
 
@@ -36,7 +37,7 @@ sealed class CertificateTrust
         var certificates = new X509Certificate2Collection();
         try
         {
-            certificates.ImportFromPem(File.ReadAllText(path));
+            certificates.ImportFromPem(InputFile.ReadAllText(path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

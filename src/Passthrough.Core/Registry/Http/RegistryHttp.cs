@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Core.Registry.Http;
 
@@ -49,8 +50,8 @@ static class RegistryHttp
         var (certificate, key) = (options.ClientCertificate!, options.ClientKey ?? options.ClientCertificate!);
         try
         {
-            using var leaf = X509Certificate2.CreateFromPem(File.ReadAllText(certificate));
-            var pem = File.ReadAllText(key);
+            using var leaf = X509Certificate2.CreateFromPem(InputFile.ReadAllText(certificate));
+            var pem = InputFile.ReadAllText(key);
             // TLS knows these two; the platform's one call brings a dozen kinds of keys along.
             if (leaf.GetRSAPublicKey() is not null)
             {
