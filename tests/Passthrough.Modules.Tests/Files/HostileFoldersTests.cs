@@ -79,7 +79,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         (string, JToken?)[] outputs = name switch
         {
             "certs.d" => [("owner", "54321"), ("outputs", new JArray("hosts_toml"))],
-            "openshift" => [("owner", "54321"), ("outputs", new JArray("install_config"))],
+            "openshift" => [("owner", "54321"), ("outputs", new JArray("manifests", "install_config"))],
             _ => [("owner", "54321")],
         };
 
@@ -195,7 +195,6 @@ public sealed class HostileFoldersTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("authfile")]
     [InlineData("ca_path")]
     [InlineData("auth_config_path")]
     [InlineData("docker_config_path")]
