@@ -10,7 +10,9 @@ public static class Owners
 
     /// <returns>The path.</returns>
     public static string GiveTo(string path, uint user = Stranger) =>
-        ChangeOwner(path, user, user) == 0 ? path : throw new InvalidOperationException($"{path} cannot be given to {user}: {Marshal.GetLastPInvokeErrorMessage()}");
+        ChangeOwner(path, user, user) == 0
+            ? path
+            : throw new InvalidOperationException($"{path} cannot be given to {user}: {Marshal.GetLastPInvokeErrorMessage()}");
 
     [DllImport("libc.so.6", EntryPoint = "lchown", SetLastError = true)]
     static extern int ChangeOwner([MarshalAs(UnmanagedType.LPUTF8Str)] string path, uint user, uint group);

@@ -15,7 +15,9 @@ public static partial class ModuleHost
     const int Failed = 1;
     const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ
 
-    /// <summary>How long an orderly end may take after a signal: <c>systemctl stop</c>, Ansible's <c>timeout</c> and users do not wait long.</summary>
+    /// <summary>
+    /// How long an orderly end may take after a signal: <c>systemctl stop</c>, Ansible's <c>timeout</c> and users do not wait long.
+    /// </summary>
     static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(4);
 
     static readonly Lock Gate = new();
@@ -42,7 +44,8 @@ public static partial class ModuleHost
             using var terminate = StopOn(PosixSignal.SIGTERM, stop, StopHard);
             using var interrupt = StopOn(PosixSignal.SIGINT, stop, StopHard);
             using var hangUp = StopOn(PosixSignal.SIGHUP, stop, StopHard);
-            // By default it kills the program. Ignored, the write that is beyond the limit fails, and a sentence says so (setrlimit(2), RLIMIT_FSIZE).
+            // By default it kills the program. Ignored, the write that is beyond the limit fails, and a sentence says so (setrlimit(2),
+            // RLIMIT_FSIZE).
             using var tooLarge = PosixSignalRegistration.Create(FileTooLarge, received => received.Cancel = true);
             var answer = AnswerAsync(command, EnvironmentVariables(), secrets, stop.Token, context => running = context);
             return Print(await answer.ConfigureAwait(false), secrets);
@@ -67,7 +70,11 @@ public static partial class ModuleHost
         return (await AnswerAsync(command, environment, secrets, cancellation).ConfigureAwait(false)).ToJson(secrets);
     }
 
-    static async Task<Answer> AnswerAsync(ModuleCommand command, IReadOnlyDictionary<string, string> environment, SecretMasker secrets, CancellationToken cancellation,
+    static async Task<Answer> AnswerAsync(
+        ModuleCommand command,
+        IReadOnlyDictionary<string, string> environment,
+        SecretMasker secrets,
+        CancellationToken cancellation,
         Action<ModuleContext>? begun = null)
     {
         var spec = command.Module.Spec;
@@ -135,10 +142,15 @@ public static partial class ModuleHost
     static void AnswerCrash(Exception crash, SecretMasker secrets) =>
         ExitAtOnce(Print(AnswerTo(crash), secrets));
 
-    /// <summary>The last resort after a signal: something does not let itself be stopped, such as a call to a file system whose server is gone.</summary>
+    /// <summary>
+    /// The last resort after a signal: something does not let itself be stopped, such as a call to a file system whose server is gone.
+    /// </summary>
     static void AnswerStopped(ModuleContext? running, SecretMasker secrets)
     {
-        var fault = new ModuleException(ErrorCodes.Cancelled, "stopped by a signal while an operation could not be interrupted", "run it again to finish");
+        var fault = new ModuleException(
+            ErrorCodes.Cancelled,
+            "stopped by a signal while an operation could not be interrupted",
+            "run it again to finish");
         var answer = new Answer(ResultJson.OfFault(fault, withStack: false));
         string[] actions = [.. running?.Actions ?? []];
         answer.Members["changed"] = actions.Length > 0 && running is { CheckMode: false };
@@ -150,7 +162,10 @@ public static partial class ModuleHost
     }
 
     // A second Ctrl-C is from somebody who does not want to wait for an orderly end.
-    static PosixSignalRegistration StopOn(PosixSignal signal, CancellationTokenSource stop, Action stopHard) => PosixSignalRegistration.Create(signal, received =>
+    static PosixSignalRegistration StopOn(
+        PosixSignal signal,
+        CancellationTokenSource stop,
+        Action stopHard) => PosixSignalRegistration.Create(signal, received =>
     {
         received.Cancel = signal != PosixSignal.SIGINT || !stop.IsCancellationRequested;
         if (stop.IsCancellationRequested)

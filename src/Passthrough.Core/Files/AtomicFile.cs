@@ -11,15 +11,18 @@ public sealed record FileChange(string Path, bool Changed, string Sha256, ReadOn
 
 /// <summary>
 /// Writes whole files: a reader sees the old content or the new, never a part (promise 5). The new content is written beside the target with mode 0600,
-/// given its mode and owner, forced to disk, and renamed over it. A symbolic link that can be trusted (see <see cref="Place"/>) is followed: the file that it
+/// given its mode and owner, forced to disk, and renamed over it. A symbolic link that can be trusted (see <see cref="Place"/>) is
+/// followed: the file that it
 /// names is replaced, the link stays.
 /// </summary>
 public static class AtomicFile
 {
     /// <summary>Makes the file have this content and these settings; writes nothing where it has them already or in check mode.</summary>
     /// <exception cref="ModuleException">
-    /// <see cref="ErrorCodes.File"/>: the folder is missing or not writable, the path is not a regular file, a link on the way is not to be trusted, a secret
-    /// would get into another user's file, or the owner cannot be set; <see cref="ErrorCodes.DiskFull"/>; <see cref="ErrorCodes.InvalidArgument"/>: an unknown
+    /// <see cref="ErrorCodes.File"/>: the folder is missing or not writable, the path is not a regular file, a link on the way is not to be
+    /// trusted, a secret
+    /// would get into another user's file, or the owner cannot be set; <see cref="ErrorCodes.DiskFull"/>; <see
+    /// cref="ErrorCodes.InvalidArgument"/>: an unknown
     /// owner or group. Check mode finds the same, the full disk apart.
     /// </exception>
     public static FileChange Write(string path, ReadOnlyMemory<byte> content, FileSettings settings, bool checkMode) => FileFault.Explain(path, () =>
@@ -59,7 +62,8 @@ public static class AtomicFile
 
     /// <summary>The content of a file that may be missing.</summary>
     /// <returns>Null where there is no file.</returns>
-    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be read, is not a regular file, or a link on the way is not to be trusted.</exception>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.File"/>: it cannot be read, is not a regular file, or a link on the way is
+    /// not to be trusted.</exception>
     public static ReadOnlyMemory<byte>? Read(string path) => FileFault.Explain(path, () =>
     {
         using var place = Place.OfFile(path);

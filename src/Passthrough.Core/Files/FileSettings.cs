@@ -12,7 +12,10 @@ public sealed record FileSettings(UnixFileMode? Mode = null, string? Owner = nul
     /// <summary>Whether missing folders above the file are made; otherwise they are an error.</summary>
     public bool MakeFolder { get; init; }
 
-    /// <summary>Whether the content is a secret: an existing file of another user is refused, unless <see cref="Owner"/> or <see cref="Reader"/> names that user.</summary>
+    /// <summary>
+    /// Whether the content is a secret: an existing file of another user is refused, unless <see cref="Owner"/> or <see cref="Reader"/>
+    /// names that user.
+    /// </summary>
     public bool IsSecret { get; init; }
 
     /// <summary>Name or number of a user whose existing file may hold the secret and stays theirs.</summary>

@@ -4,7 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Passthrough.Core.Files;
 
 /// <summary>
-/// Reads files that the user names. Links are followed. Pipes, devices and sockets are refused: they would wait for another process or never end.
+/// Reads files that the user names. Links are followed. Pipes, devices and sockets are refused: they would wait for another process or
+/// never end.
 /// What fails is an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>, as with <see cref="File"/>.
 /// </summary>
 public static class InputFile

@@ -16,7 +16,8 @@ sealed record ModeAndOwner(UnixFileMode Mode, uint Uid, uint Gid)
     {
         var own = existing is { } status ? Of(status) : OfNew;
         var owner = settings.Owner is null ? own.Uid : PosixFile.UserNumber(settings.Owner);
-        if (settings is { IsSecret: true, Owner: null } && owner != PosixFile.ProcessUser && (settings.Reader is null || PosixFile.UserNumber(settings.Reader) != owner))
+        var isNamed = settings.Owner is not null || (settings.Reader is { } reader && PosixFile.UserNumber(reader) == owner);
+        if (settings.IsSecret && !isNamed && owner != PosixFile.ProcessUser)
             throw ForeignSecret(path, PosixFile.UserName(owner));
         return new ModeAndOwner(settings.Mode ?? own.Mode, owner, settings.Group is null ? own.Gid : PosixFile.GroupNumber(settings.Group));
     }

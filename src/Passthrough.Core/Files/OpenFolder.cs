@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Passthrough.Core.Files;
 
 /// <summary>
-/// A folder that is held open. Its entries are named through the descriptor, so that it stays the same folder whatever others do to the path that led to it,
+/// A folder that is held open. Its entries are named through the descriptor, so that it stays the same folder whatever others do to the
+/// path that led to it,
 /// and no link among its entries is followed. Files are created anew (O_EXCL), and get owner and mode through their own descriptor.
 /// </summary>
 sealed class OpenFolder : IDisposable
@@ -29,7 +30,9 @@ sealed class OpenFolder : IDisposable
     /// <summary>Whether only root and the user of this process can change its entries: links in it are theirs.</summary>
     public bool IsOurs { get; }
 
-    /// <summary>Whether what we put here stays what the path names: no other user can exchange it or a folder above it. So in /tmp, which is sticky.</summary>
+    /// <summary>
+    /// Whether what we put here stays what the path names: no other user can exchange it or a folder above it. So in /tmp, which is sticky.
+    /// </summary>
     public bool IsSafe { get; }
 
     public uint Owner => status.Uid;
@@ -90,7 +93,9 @@ sealed class OpenFolder : IDisposable
             opened.RequireRegular();
             // Its owner has put a second name of another user's file here.
             if (!IsOurs && opened.Links > 1 && opened.Uid != Owner)
-                throw new FileRefusedException($"it is a hard link to a file of user {PosixFile.UserName(opened.Uid)} in a folder that {Others} may write to", "remove it");
+                throw new FileRefusedException(
+                    $"it is a hard link to a file of user {PosixFile.UserName(opened.Uid)} in a folder that {Others} may write to",
+                    "remove it");
             return file;
         }
         catch
@@ -104,7 +109,10 @@ sealed class OpenFolder : IDisposable
     public SafeFileHandle Create(string name, UnixFileMode mode, int flags = PosixFile.ReadWrite) =>
         PosixFile.OpenIn(handle, name, flags | PosixFile.Create | PosixFile.MustBeNew, mode, PathOf(name));
 
-    /// <summary>Makes the file have this content, owner and mode: under a name that cannot be guessed first, so that readers see all of it or nothing.</summary>
+    /// <summary>
+    /// Makes the file have this content, owner and mode: under a name that cannot be guessed first, so that readers see all of it or
+    /// nothing.
+    /// </summary>
     /// <param name="toDisk">Whether it survives a power cut.</param>
     public void Replace(string name, ReadOnlySpan<byte> content, ModeAndOwner wanted, bool toDisk = true)
     {
@@ -174,12 +182,15 @@ sealed class OpenFolder : IDisposable
         }
     }
 
-    // Between making and opening it, whoever owns the folder above can put another in its place. One that has entries or another owner is not ours to give.
+    // Between making and opening it, whoever owns the folder above can put another in its place. One that has entries or another owner is
+    // not ours to give.
     void GiveAway(FileSettings settings)
     {
         using var folder = PosixFile.OpenFolderToRead(handle, Path);
         if (status.Uid != PosixFile.ProcessUser || PosixFile.NamesIn(folder, Path).Count > 0)
-            throw new FileRefusedException($"another process has exchanged the folder {Path}", "look who writes to the folder above it, then run it again");
+            throw new FileRefusedException(
+                $"another process has exchanged the folder {Path}",
+                "look who writes to the folder above it, then run it again");
         var wanted = ModeAndOwner.Wanted(Path, status, settings with { Mode = null });
         PosixFile.SetOwner(folder, wanted.Uid, wanted.Gid, Path);
     }

@@ -3,8 +3,10 @@ using Microsoft.Win32.SafeHandles;
 namespace Passthrough.Core.Files;
 
 /// <summary>
-/// Where a path that we write to leads: a folder that is held open and a name in it. The path is walked folder by folder. A symbolic link is followed in a
-/// folder that only root and the user of this process can write to; in any other folder it may be a trap that another user has set, and is refused.
+/// Where a path that we write to leads: a folder that is held open and a name in it. The path is walked folder by folder. A symbolic link
+/// is followed in a
+/// folder that only root and the user of this process can write to; in any other folder it may be a trap that another user has set, and is
+/// refused.
 /// </summary>
 sealed class Place : IDisposable
 {
@@ -34,7 +36,9 @@ sealed class Place : IDisposable
     /// <param name="path">A file, which need not exist.</param>
     /// <param name="followLast">Whether a link at its end is followed.</param>
     /// <exception cref="FileRefusedException">A link on the way is not to be trusted.</exception>
-    public static Place OfFile(string path, bool followLast = true) => Walk(path, Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/", isFolder: false, followLast);
+    public static Place OfFile(
+        string path,
+        bool followLast = true) => Walk(path, Path.GetDirectoryName(Path.GetFullPath(path)) ?? "/", isFolder: false, followLast);
 
     /// <param name="path">A folder, which need not exist.</param>
     /// <exception cref="FileRefusedException">A link on the way is not to be trusted.</exception>
@@ -49,7 +53,10 @@ sealed class Place : IDisposable
     public bool MakeFolders(FileSettings settings, bool checkMode)
     {
         if (obstacle is not null)
-            throw new ModuleException(ErrorCodes.File, $"folder {wantedFolder} cannot be made: {obstacle} is a file", "name another folder, or move the file away");
+            throw new ModuleException(
+                ErrorCodes.File,
+                $"folder {wantedFolder} cannot be made: {obstacle} is a file",
+                "name another folder, or move the file away");
         if (missing.Count == 0)
             return false;
         Folder.RequireWritable();
@@ -69,7 +76,10 @@ sealed class Place : IDisposable
     public void RequireFolder()
     {
         if (IsFolderMissing)
-            throw new ModuleException(ErrorCodes.File, $"folder {wantedFolder} {(obstacle == wantedFolder ? "is a file" : "does not exist")}", $"make it first, for example with the file module: path={wantedFolder} state=directory");
+            throw new ModuleException(
+                ErrorCodes.File,
+                $"folder {wantedFolder} {(obstacle == wantedFolder ? "is a file" : "does not exist")}",
+                $"make it first, for example with the file module: path={wantedFolder} state=directory");
     }
 
     public void Dispose() => Folder.Dispose();

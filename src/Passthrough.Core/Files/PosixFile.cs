@@ -140,7 +140,10 @@ static unsafe partial class PosixFile
     public static void SetOwner(SafeFileHandle file, uint uid, uint gid, string path)
     {
         if (fchown(Number(file), uid, gid) != 0)
-            throw new ModuleException(ErrorCodes.File, $"{path}: its owner cannot be set to {uid}:{gid}: {Marshal.GetLastPInvokeErrorMessage()}", "leave owner and group out, or run it with become");
+            throw new ModuleException(
+                ErrorCodes.File,
+                $"{path}: its owner cannot be set to {uid}:{gid}: {Marshal.GetLastPInvokeErrorMessage()}",
+                "leave owner and group out, or run it with become");
     }
 
     public static void SetMode(SafeFileHandle file, UnixFileMode mode, string path) => Require(fchmod(Number(file), (uint)mode), path);
@@ -148,18 +151,26 @@ static unsafe partial class PosixFile
     /// <summary>Reserves space, so that a full disk shows at once; file systems that cannot do it are left alone.</summary>
     public static void Allocate(SafeFileHandle file, long length, string path)
     {
-        if (length > 0 && fallocate(Number(file), 0, 0, length) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or FileTooLarge))
+        if (length > 0 && fallocate(
+            Number(file),
+            0,
+            0,
+            length) != 0 && Marshal.GetLastPInvokeError() is var error and (NoSpaceLeft or FileTooLarge))
             throw Fault(error, path);
     }
 
-    /// <summary>Fails if another process holds a lock; ours lasts until the file is closed. File systems without locks are left alone.</summary>
+    /// <summary>
+    /// Fails if another process holds a lock; ours lasts until the file is closed. File systems without locks are left alone.
+    /// </summary>
     public static void Lock(SafeFileHandle file, bool exclusive, string path)
     {
         if (flock(Number(file), (exclusive ? LockExclusive : LockShared) | DoNotWait) != 0 && Marshal.GetLastPInvokeError() == WouldBlock)
             throw new IOException($"another process is using {path}", WouldBlock);
     }
 
-    /// <summary>Closes a file and gives up its lock, which a process that is being started at this moment would keep for a while (flock(2)).</summary>
+    /// <summary>
+    /// Closes a file and gives up its lock, which a process that is being started at this moment would keep for a while (flock(2)).
+    /// </summary>
     public static void Unlock(SafeFileHandle file)
     {
         if (!file.IsClosed)
@@ -180,7 +191,8 @@ static unsafe partial class PosixFile
     public static string UserName(uint user) => NameAt(getpwuid(user)) ?? user.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// Whether nobody but the user of this process and root is in a group: the one that has the user's name, as most systems make it for every user, or root's.
+    /// Whether nobody but the user of this process and root is in a group: the one that has the user's name, as most systems make it for
+    /// every user, or root's.
     /// </summary>
     public static bool IsPrivateGroup(uint group)
     {
@@ -209,7 +221,12 @@ static unsafe partial class PosixFile
     {
         var buffer = stackalloc byte[256]; // struct statx
         if (statx(folder, name, flags, BasicStatus, buffer) == 0)
-            return new FileStatus(*(ushort*)(buffer + 28), *(uint*)(buffer + 20), *(uint*)(buffer + 24), *(uint*)(buffer + 16), *(long*)(buffer + 40));
+            return new FileStatus(
+                *(ushort*)(buffer + 28),
+                *(uint*)(buffer + 20),
+                *(uint*)(buffer + 24),
+                *(uint*)(buffer + 16),
+                *(long*)(buffer + 40));
         return Marshal.GetLastPInvokeError() is NotFound or NotAFolder ? null : throw Fault(Marshal.GetLastPInvokeError(), name);
     }
 

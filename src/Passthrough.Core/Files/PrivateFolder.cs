@@ -1,6 +1,8 @@
 namespace Passthrough.Core.Files;
 
-/// <summary>A new folder for temporary files that only the user of this process can enter (0700); gone with everything in it when disposed of.</summary>
+/// <summary>
+/// A new folder for temporary files that only the user of this process can enter (0700); gone with everything in it when disposed of.
+/// </summary>
 sealed class PrivateFolder : IDisposable
 {
     const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
@@ -25,7 +27,9 @@ sealed class PrivateFolder : IDisposable
         {
             place.RequireFolder();
             if (!place.Folder.IsSafe)
-                throw new FileRefusedException("other users can exchange files in it or in a folder above it", "set TMPDIR to /tmp, or to a folder that only the user of this task can write to");
+                throw new FileRefusedException(
+                    "other users can exchange files in it or in a folder above it",
+                    "set TMPDIR to /tmp, or to a folder that only the user of this task can write to");
             return new PrivateFolder(place.Folder, prefix + System.IO.Path.GetRandomFileName());
         }
         catch

@@ -64,7 +64,12 @@ sealed class SkopeoClient : IPullClient
         try
         {
             var limit = ReadLimit + TimeSpan.FromSeconds(bytes / SlowestBytesPerSecond);
-            return await RunAsync(mirrored, ["copy", "--src-authfile", authFile, .. Tls("--src-tls-verify"), $"docker://{image}", $"dir:{target}"], limit, _ => DigestOf(InputFile.ReadAllBytes(Path.Combine(target, "manifest.json")), image.Digest), cancellation);
+            return await RunAsync(
+                mirrored,
+                ["copy", "--src-authfile", authFile, .. Tls("--src-tls-verify"), $"docker://{image}", $"dir:{target}"],
+                limit,
+                _ => DigestOf(InputFile.ReadAllBytes(Path.Combine(target, "manifest.json")), image.Digest),
+                cancellation);
         }
         finally
         {

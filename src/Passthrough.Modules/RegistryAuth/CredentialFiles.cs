@@ -28,7 +28,10 @@ sealed class CredentialFiles
         this.context = context;
         this.connection = connection;
         var arguments = context.Arguments;
-        settings = new FileSettings(FileSettings.ParseMode(arguments.Raw("mode")!), arguments.Text("owner"), arguments.Text("group")) { MakeFolder = true, IsSecret = true };
+        settings = new FileSettings(
+            FileSettings.ParseMode(arguments.Raw("mode")!),
+            arguments.Text("owner"),
+            arguments.Text("group")) { MakeFolder = true, IsSecret = true };
         if (settings.Mode is { } mode && (mode & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != UnixFileMode.None)
             context.Warnings.Add($"mode {Convert.ToString((int)mode, 8)} lets others than the owner read the password");
 

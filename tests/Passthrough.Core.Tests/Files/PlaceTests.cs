@@ -5,7 +5,9 @@ using Passthrough.Testing.Processes;
 
 namespace Passthrough.Core.Tests.Files;
 
-/// <summary>Which links are followed, and what is refused, in folders that other users own or may write to. Most of it needs root.</summary>
+/// <summary>
+/// Which links are followed, and what is refused, in folders that other users own or may write to. Most of it needs root.
+/// </summary>
 public sealed class PlaceTests : IDisposable
 {
     const UnixFileMode Everybody = (UnixFileMode)511; // 0777
@@ -26,7 +28,9 @@ public sealed class PlaceTests : IDisposable
         if (kind == "owned")
             Owners.GiveTo(path);
         else
-            File.SetUnixFileMode(path, kind switch { "sticky" => Everybody | UnixFileMode.StickyBit, "group" => (UnixFileMode)509, _ => Everybody }); // 0775
+            File.SetUnixFileMode(
+                path,
+                kind switch { "sticky" => Everybody | UnixFileMode.StickyBit, "group" => (UnixFileMode)509, _ => Everybody }); // 0775
         if (kind == "group")
             Owners.GiveTo(path, 0);
         return path;
@@ -154,7 +158,10 @@ public sealed class PlaceTests : IDisposable
         if (kind == "folder")
             Directory.CreateDirectory(path);
         else if (kind == "socket")
-            new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0).Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(Short(path)));
+            new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.Unix,
+                System.Net.Sockets.SocketType.Stream,
+                0).Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(Short(path)));
         else
             Command.Run(kind == "pipe" ? ["mkfifo", path] : ["mknod", path, "c", "1", "5"], new()).Result.MustSucceed();
 
@@ -167,7 +174,10 @@ public sealed class PlaceTests : IDisposable
             Refuses($"it is a {name}", () => TransferLog.Check(path));
             Refuses($"it is a {name}", () => ProgressFile.Start(path, new(), TimeProvider.System));
             Refuses($"it is a {name}", () => AtomicFile.Check(path));
-            Assert.Contains($"it is a {name}", Assert.ThrowsAny<IOException>(() => InputFile.ReadAllText(path)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"it is a {name}",
+                Assert.ThrowsAny<IOException>(() => InputFile.ReadAllText(path)).Message,
+                StringComparison.Ordinal);
         });
         Assert.True(work.Wait(TimeSpan.FromSeconds(20)), "it waits");
     }

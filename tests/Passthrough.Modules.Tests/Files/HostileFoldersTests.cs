@@ -46,7 +46,13 @@ public sealed class HostileFoldersTests : IAsyncLifetime
 
     Task<JObject> Render(bool check, params (string Name, JToken? Value)[] more)
     {
-        var parameters = new JObject { ["registry_type"] = "harbor", ["registry_host"] = "registry.local", ["dest_dir"] = In("out"), ["filename_host"] = "bastion" };
+        var parameters = new JObject
+        {
+            ["registry_type"] = "harbor",
+            ["registry_host"] = "registry.local",
+            ["dest_dir"] = In("out"),
+            ["filename_host"] = "bastion",
+        };
         foreach (var (name, value) in more)
             parameters[name] = value;
         return ModuleRunner.RunAsync(new IcspRenderModule(), parameters, check);
@@ -84,7 +90,10 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         };
 
         foreach (var check in new[] { true, false })
-            ArchiveStage.Bad(await Render(check, outputs), "FILE", "is a symbolic link in a folder that user 54321 may write to, and is not followed");
+            ArchiveStage.Bad(
+                await Render(check, outputs),
+                "FILE",
+                "is a symbolic link in a folder that user 54321 may write to, and is not followed");
 
         AssertVictimIsUntouched();
     }
@@ -103,14 +112,22 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         if (!Environment.IsPrivilegedProcess)
             return;
         Plant(planted);
-        var value = planted.StartsWith("set.tar", StringComparison.Ordinal) ? "set.tar" : planted.Replace(".new", "", StringComparison.Ordinal);
+        var value = planted.StartsWith(
+            "set.tar",
+            StringComparison.Ordinal) ? "set.tar" : planted.Replace(".new", "", StringComparison.Ordinal);
         JToken? partSize = planted.Contains(".000", StringComparison.Ordinal) ? 65536 : null;
 
-        var answer = await stage.Run("saved", more: [("images", new JArray(ArchiveStage.Tool)), (parameter, In(value)), ("part_size", partSize)]);
+        var answer = await stage.Run(
+            "saved",
+            more: [("images", new JArray(ArchiveStage.Tool)), (parameter, In(value)), ("part_size", partSize)]);
 
         AssertVictimIsUntouched();
         // What has a name that need not be kept is replaced; a name that the user chose is refused.
-        if (planted.EndsWith("partial", StringComparison.Ordinal) || planted.EndsWith("journal", StringComparison.Ordinal) || planted.EndsWith("new", StringComparison.Ordinal))
+        if (planted.EndsWith(
+            "partial",
+            StringComparison.Ordinal) || planted.EndsWith(
+                "journal",
+                StringComparison.Ordinal) || planted.EndsWith("new", StringComparison.Ordinal))
             ArchiveStage.Good(answer);
         else
             ArchiveStage.Bad(answer, "FILE", "is a symbolic link in a folder that user 54321 may write to, and is not followed");
@@ -127,7 +144,10 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         await stage.Save();
         Plant("file");
         foreach (var check in new[] { true, false })
-            ArchiveStage.Bad(await stage.Run("loaded", check, more: [(parameter, In("file"))]), "FILE", "is a symbolic link in a folder that user 54321 may write to");
+            ArchiveStage.Bad(
+                await stage.Run("loaded", check, more: [(parameter, In("file"))]),
+                "FILE",
+                "is a symbolic link in a folder that user 54321 may write to");
         AssertVictimIsUntouched();
     }
 
@@ -139,7 +159,9 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         if (!Environment.IsPrivilegedProcess)
             return;
         Plant("file");
-        var answer = await stage.Run("inspected", more: [("path", null), ("images", new JArray(ArchiveStage.Tool)), (parameter, In("file"))]);
+        var answer = await stage.Run(
+            "inspected",
+            more: [("path", null), ("images", new JArray(ArchiveStage.Tool)), (parameter, In("file"))]);
         ArchiveStage.Bad(answer, "FILE", "is a symbolic link in a folder that user 54321 may write to");
         AssertVictimIsUntouched();
     }
@@ -205,7 +227,10 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         (await Command.Run("mkfifo", pipe)).MustSucceed();
         var watch = Stopwatch.StartNew();
 
-        var answer = await Authenticate(check: false, ("dest_dir", stage.Folder["out"]), (parameter, pipe)).WaitAsync(TimeSpan.FromSeconds(60));
+        var answer = await Authenticate(
+            check: false,
+            ("dest_dir", stage.Folder["out"]),
+            (parameter, pipe)).WaitAsync(TimeSpan.FromSeconds(60));
 
         ArchiveStage.Bad(answer, (string)answer["error"]!["code"]!, "named pipe");
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30));
@@ -241,7 +266,8 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         string[] runs =
         [
             $"icsp_render registry_host=r.local registry_type=harbor dest_dir={output}/a/b outputs=hosts_toml,script",
-            $"image_archive state=saved path={output}/c/d/set.tar images={ArchiveStage.Tool} pull_from='{stage.PullFrom.ToString(Newtonsoft.Json.Formatting.None)}'"
+            $"image_archive state=saved path={output}/c/d/set.tar images={ArchiveStage.Tool}"
+                + $" pull_from='{stage.PullFrom.ToString(Newtonsoft.Json.Formatting.None)}'"
                 + $" progress_path={output}/e/progress.json log_path={output}/f/log authfile={stage.Folder.Write("none.json", "{}")}",
         ];
         foreach (var run in runs)

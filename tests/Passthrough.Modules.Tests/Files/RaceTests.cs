@@ -6,14 +6,16 @@ using Passthrough.Testing.Processes;
 namespace Passthrough.Modules.Tests.Files;
 
 /// <summary>
-/// A process without rights exchanges what is in its folder, as fast as it can, while a module writes there as root and gives the files to its user.
+/// A process without rights exchanges what is in its folder, as fast as it can, while a module writes there as root and gives the files to
+/// its user.
 /// Whatever becomes of the folder: outside of it nothing changes. Needs root.
 /// </summary>
 public sealed class RaceTests : IDisposable
 {
     const int Writes = 1000;
 
-    // Every entry is moved away and a link to root's file or folder put in its place for a moment; new temporary files and folders as well as old ones.
+    // Every entry is moved away and a link to root's file or folder put in its place for a moment; new temporary files and folders as well
+    // as old ones.
     const string Attack = """
         import os, sys
         target, swaps = sys.argv[1], 0
@@ -74,8 +76,14 @@ public sealed class RaceTests : IDisposable
                 var destination = new[] { hostile, Path.Combine(hostile, "deep"), Path.Combine(hostile, "deep", $"new-{i}") }[i % 3];
                 var answer = await ModuleRunner.RunAsync(new IcspRenderModule(), new JObject
                 {
-                    ["registry_type"] = "harbor", ["registry_host"] = "registry.local", ["dest_dir"] = destination, ["filename_host"] = "bastion",
-                    ["labels"] = new JObject { ["run"] = $"{i}" }, ["owner"] = user, ["group"] = user, ["backup"] = i % 2 == 0,
+                    ["registry_type"] = "harbor",
+                    ["registry_host"] = "registry.local",
+                    ["dest_dir"] = destination,
+                    ["filename_host"] = "bastion",
+                    ["labels"] = new JObject { ["run"] = $"{i}" },
+                    ["owner"] = user,
+                    ["group"] = user,
+                    ["backup"] = i % 2 == 0,
                 });
                 var failed = (bool?)answer["failed"] == true;
                 if (failed)
@@ -99,7 +107,13 @@ public sealed class RaceTests : IDisposable
 
     // Owner, mode, size, time of change of everything that is not the attacker's, and the content of the file.
     async Task<string> Outside() =>
-        (await Command.Run("stat", "-c", "%n %u:%g %a %s %Z", folder["root"], folder["root", "file"], folder["root", "empty"])).MustSucceed().Output
+        (await Command.Run(
+            "stat",
+            "-c",
+            "%n %u:%g %a %s %Z",
+            folder["root"],
+            folder["root", "file"],
+            folder["root", "empty"])).MustSucceed().Output
         + string.Join(' ', Directory.GetFileSystemEntries(folder["root"], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         + await File.ReadAllTextAsync(folder["root", "file"]);
 }

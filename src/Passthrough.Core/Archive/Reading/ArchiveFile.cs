@@ -54,7 +54,11 @@ public sealed class ArchiveFile : ArchiveBytes
         }
         catch (FileRefusedException e)
         {
-            throw new ModuleException(ErrorCodes.File, $"the archive {path} cannot be read: {e.Message}", "give a regular file: blobs are read at their offsets", e);
+            throw new ModuleException(
+                ErrorCodes.File,
+                $"the archive {path} cannot be read: {e.Message}",
+                "give a regular file: blobs are read at their offsets",
+                e);
         }
         catch (IOException e)
         {

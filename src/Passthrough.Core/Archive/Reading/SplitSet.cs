@@ -135,7 +135,12 @@ sealed class SplitSet : ArchiveBytes
         var path = ArchiveSaver.ManifestPath(name);
         try
         {
-            return File.Exists(path) && Json.TryParseObject(InputFile.ReadAllText(path)) is { } json && json["parts"] is JArray { Count: > 1 } parts && parts.All(part => ReadPart(part) is not null) ? json : null;
+            return File.Exists(path)
+                && Json.TryParseObject(InputFile.ReadAllText(path)) is { } json
+                && json["parts"] is JArray { Count: > 1 } parts
+                && parts.All(part => ReadPart(part) is not null)
+                ? json
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

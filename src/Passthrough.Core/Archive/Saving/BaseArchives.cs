@@ -131,7 +131,10 @@ public sealed record BaseArchive(string Id, string Name, IReadOnlyDictionary<Dig
     {
         try
         {
-            return Json.TryParseObject(InputFile.ReadAllText(path)) ?? throw new ModuleException(ErrorCodes.InvalidArgument, $"base {path} is no valid JSON", "copy the sidecar again");
+            return Json.TryParseObject(InputFile.ReadAllText(path)) ?? throw new ModuleException(
+                ErrorCodes.InvalidArgument,
+                $"base {path} is no valid JSON",
+                "copy the sidecar again");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -117,8 +117,11 @@ sealed class PreviousArchive : IDisposable
         }
     }
 
-    static string? SidecarId(string path) =>
-        File.Exists(ArchiveSaver.ManifestPath(path)) && Json.TryParseObject(InputFile.ReadAllText(ArchiveSaver.ManifestPath(path)))?["id"] is JValue { Value: string id } ? id : null;
+    static string? SidecarId(string path)
+    {
+        var sidecar = ArchiveSaver.ManifestPath(path);
+        return File.Exists(sidecar) && Json.TryParseObject(InputFile.ReadAllText(sidecar))?["id"] is JValue { Value: string id } ? id : null;
+    }
 
     public void Dispose() => Archive?.Dispose();
 }
