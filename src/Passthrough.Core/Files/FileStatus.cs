@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Passthrough.Core.Files;
 
 /// <summary>What the system knows about an entry of a folder (statx(2)).</summary>
@@ -6,6 +8,7 @@ namespace Passthrough.Core.Files;
 /// <param name="Gid">Number of its group.</param>
 /// <param name="Links">How many names it has.</param>
 /// <param name="Size">In bytes.</param>
+[StructLayout(LayoutKind.Auto)]
 readonly record struct FileStatus(ushort TypeAndMode, uint Uid, uint Gid, uint Links, long Size)
 {
     const int TypeBits = 0xF000; // S_IFMT

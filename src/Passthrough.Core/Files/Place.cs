@@ -14,12 +14,12 @@ sealed class Place : IDisposable
     const int TooManyLinks = 40; // ELOOP
 
     readonly string wantedFolder;
-    readonly List<string> missing;
+    readonly List<string> missingFolders;
     readonly string? obstacle;
 
     Place(string wantedFolder, OpenFolder folder, string name, List<string> missing, string? obstacle)
     {
-        (this.wantedFolder, this.missing, this.obstacle) = (wantedFolder, missing, obstacle);
+        (this.wantedFolder, missingFolders, this.obstacle) = (wantedFolder, missing, obstacle);
         Folder = folder;
         Name = name;
     }
@@ -31,7 +31,7 @@ sealed class Place : IDisposable
     public string Name { get; }
 
     /// <summary>Whether the folder is missing.</summary>
-    public bool IsFolderMissing => missing.Count > 0 || obstacle is not null;
+    public bool IsFolderMissing => missingFolders.Count > 0 || obstacle is not null;
 
     /// <param name="path">A file, which need not exist.</param>
     /// <param name="followLast">Whether a link at its end is followed.</param>
@@ -57,19 +57,19 @@ sealed class Place : IDisposable
                 ErrorCodes.File,
                 $"folder {wantedFolder} cannot be made: {obstacle} is a file",
                 "name another folder, or move the file away");
-        if (missing.Count == 0)
+        if (missingFolders.Count == 0)
             return false;
         Folder.RequireWritable();
         if (checkMode)
             return true;
-        foreach (var name in missing)
+        foreach (var name in missingFolders)
         {
             var made = Folder.Make(name, settings);
             Folder.Dispose();
             Folder = made;
         }
 
-        missing.Clear();
+        missingFolders.Clear();
         return true;
     }
 

@@ -1,10 +1,7 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
-<<<<<<< HEAD
-using Passthrough.Core.Programs;
-=======
 using Passthrough.Core.Files;
->>>>>>> 884aa6c (files: one layer by descriptor for everything that is written)
+using Passthrough.Core.Programs;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Text;
 

@@ -19,13 +19,13 @@ sealed class ArchiveOutput : IDisposable
 
     readonly string path;
     readonly long? partSize;
-    readonly OpenFolder folder;
+    readonly OpenFolder openFolder;
     readonly List<SafeFileHandle> files = [];
 
     ArchiveOutput(string path, OpenFolder folder, long? partSize, long length)
     {
         this.path = path;
-        this.folder = folder;
+        openFolder = folder;
         this.partSize = partSize;
         Length = length;
     }
@@ -185,7 +185,7 @@ sealed class ArchiveOutput : IDisposable
         {
             PosixFile.Unlock(files[i]);
             files.RemoveAt(i);
-            folder.Remove(PartialName(PartsOf(path, partSize, Length)[i]));
+            openFolder.Remove(PartialName(PartsOf(path, partSize, Length)[i]));
         }
 
         RandomAccess.SetLength(files[^1], parts[^1].Size);
@@ -204,7 +204,7 @@ sealed class ArchiveOutput : IDisposable
         {
             if (i == 0 && partSize is not null)
                 writeSidecars();
-            folder.Rename(PartialName(parts[i]), NameOf(parts[i]));
+            openFolder.Rename(PartialName(parts[i]), NameOf(parts[i]));
         }
 
         if (partSize is null)
@@ -212,7 +212,7 @@ sealed class ArchiveOutput : IDisposable
         foreach (var old in replaced)
         {
             if (!parts.Exists(part => part.Path == old))
-                folder.Remove(Path.GetFileName(old));
+                openFolder.Remove(Path.GetFileName(old));
         }
     }
 
@@ -220,7 +220,7 @@ sealed class ArchiveOutput : IDisposable
     {
         foreach (var file in files)
             PosixFile.Unlock(file);
-        folder.Dispose();
+        openFolder.Dispose();
     }
 
     static OpenFolder FolderOf(string path)

@@ -120,7 +120,8 @@ sealed class PreviousArchive : IDisposable
     static string? SidecarId(string path)
     {
         var sidecar = ArchiveSaver.ManifestPath(path);
-        return File.Exists(sidecar) && Json.TryParseObject(InputFile.ReadAllText(sidecar))?["id"] is JValue { Value: string id } ? id : null;
+        var json = File.Exists(sidecar) ? Json.TryParseObject(InputFile.ReadAllText(sidecar)) : null;
+        return json?["id"] is JValue { Value: string id } ? id : null;
     }
 
     public void Dispose() => Archive?.Dispose();
