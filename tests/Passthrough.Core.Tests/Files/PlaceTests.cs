@@ -132,12 +132,12 @@ public sealed class PlaceTests : IDisposable
     }
 
     [Fact]
-    public void A_second_name_of_anothers_file_is_neither_read_nor_appended_to()
+    public async Task A_second_name_of_anothers_file_is_neither_read_nor_appended_to()
     {
         if (!Environment.IsPrivilegedProcess)
             return;
         var path = Path.Combine(Hostile("owned"), "hard");
-        Link(target, path);
+        (await Command.Run("ln", target, path)).MustSucceed();
 
         Refuses("hard link to a file of user root", () => AtomicFile.Read(path));
         Refuses("hard link to a file of user root", () => AtomicFile.Write(path, Bytes("x"), new(), checkMode: false));
@@ -150,7 +150,7 @@ public sealed class PlaceTests : IDisposable
     [InlineData("socket", "socket")]
     [InlineData("device", "device")]
     [InlineData("folder", "folder")]
-    public void What_is_not_a_regular_file_is_refused_at_once(string kind, string name)
+    public async Task What_is_not_a_regular_file_is_refused_at_once(string kind, string name)
     {
         if (kind == "device" && !Environment.IsPrivilegedProcess)
             return;
@@ -163,7 +163,7 @@ public sealed class PlaceTests : IDisposable
                 System.Net.Sockets.SocketType.Stream,
                 0).Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(Short(path)));
         else
-            Command.Run(kind == "pipe" ? ["mkfifo", path] : ["mknod", path, "c", "1", "5"], new()).Result.MustSucceed();
+            (await Command.Run(kind == "pipe" ? ["mkfifo", path] : ["mknod", path, "c", "1", "5"], new())).MustSucceed();
 
         var work = Task.Run(() =>
         {
@@ -179,7 +179,7 @@ public sealed class PlaceTests : IDisposable
                 Assert.ThrowsAny<IOException>(() => InputFile.ReadAllText(path)).Message,
                 StringComparison.Ordinal);
         });
-        Assert.True(work.Wait(TimeSpan.FromSeconds(20)), "it waits");
+        await work.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     [Fact]
@@ -217,8 +217,6 @@ public sealed class PlaceTests : IDisposable
 
     // The path of a socket has at most 107 bytes; this one leads there, too.
     static string Short(string path) => Path.GetRelativePath(Environment.CurrentDirectory, path);
-
-    static void Link(string existing, string path) => Command.Run("ln", existing, path).Result.MustSucceed();
 
     static void Refuses(string words, Action work)
     {

@@ -36,11 +36,11 @@ public sealed class HostileFoldersTests : IAsyncLifetime
 
     void Plant(string name) => File.CreateSymbolicLink(In(name), victim);
 
-    void AssertVictimIsUntouched()
+    async Task AssertVictimIsUntouched()
     {
         Assert.Equal(Victim, File.ReadAllText(victim));
         Assert.Equal(VictimMode, File.GetUnixFileMode(victim));
-        Assert.Equal("0:0", Command.Run("stat", "-c", "%u:%g", victim).Result.Output.Trim());
+        Assert.Equal("0:0", (await Command.Run("stat", "-c", "%u:%g", victim)).Output.Trim());
         Assert.Equal(["victim"], Directory.GetFileSystemEntries(stage.Folder["root"]).Select(Path.GetFileName));
     }
 
@@ -95,7 +95,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
                 "FILE",
                 "is a symbolic link in a folder that user 54321 may write to, and is not followed");
 
-        AssertVictimIsUntouched();
+        await AssertVictimIsUntouched();
     }
 
     [Theory]
@@ -121,7 +121,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
             "saved",
             more: [("images", new JArray(ArchiveStage.Tool)), (parameter, In(value)), ("part_size", partSize)]);
 
-        AssertVictimIsUntouched();
+        await AssertVictimIsUntouched();
         // What has a name that need not be kept is replaced; a name that the user chose is refused.
         if (planted.EndsWith(
             "partial",
@@ -148,7 +148,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
                 await stage.Run("loaded", check, more: [(parameter, In("file"))]),
                 "FILE",
                 "is a symbolic link in a folder that user 54321 may write to");
-        AssertVictimIsUntouched();
+        await AssertVictimIsUntouched();
     }
 
     [Theory]
@@ -163,7 +163,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
             "inspected",
             more: [("path", null), ("images", new JArray(ArchiveStage.Tool)), (parameter, In("file"))]);
         ArchiveStage.Bad(answer, "FILE", "is a symbolic link in a folder that user 54321 may write to");
-        AssertVictimIsUntouched();
+        await AssertVictimIsUntouched();
     }
 
     [Theory]
@@ -213,7 +213,7 @@ public sealed class HostileFoldersTests : IAsyncLifetime
         Assert.Equal([In("config.json")], Directory.GetFileSystemEntries(hostile));
         Assert.False(Path.Exists(stage.Folder["out"]));
         File.WriteAllText(victim, Victim);
-        AssertVictimIsUntouched();
+        await AssertVictimIsUntouched();
     }
 
     [Theory]
