@@ -20,7 +20,7 @@ sealed class ImageProof(ProofImage image, string scope)
     public ManifestTree? Tree { get; set; }
 
     /// <summary>What is wrong with the image under whatever name; null where nothing is.</summary>
-    public string? Fault { get; set; }
+    public PullCause? Fault { get; set; }
 
     public bool Passed => Fault is null && Reads.Count > 0 && Reads.All(read => read.Passed);
 
@@ -36,5 +36,5 @@ sealed class ImageProof(ProofImage image, string scope)
     }
 
     /// <summary>The reads, each with what is wrong with the image.</summary>
-    public IEnumerable<ProofRead> Results => Reads.Select(read => read.Error is null && Fault is not null ? read with { Error = Fault, Hint = PullCauses.PushAgain } : read);
+    public IEnumerable<ProofRead> Results => Reads.Select(read => read.Error is null && Fault is not null ? read with { Error = Fault.Text, Hint = Fault.Hint } : read);
 }

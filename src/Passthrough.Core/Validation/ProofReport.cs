@@ -22,6 +22,12 @@ public sealed record ProofReport
     /// <summary>The client with its version, <c>skopeo 1.9.3</c>; null where nothing was tried.</summary>
     public string? Tool { get; init; }
 
+    /// <summary>Whose credentials the client had, <c>user "ocp-pull"</c>; null where nothing was tried.</summary>
+    public string? Account { get; init; }
+
+    /// <summary>Whether the images themselves are right and complete in the mirror; null where nothing was tried.</summary>
+    public MirroredImages? Mirrored { get; init; }
+
     public ImmutableArray<ProofRead> Images { get; init; } = [];
 
     public ImmutableArray<ProofControl> Controls { get; init; } = [];
@@ -33,16 +39,32 @@ public sealed record ProofReport
     public ImmutableArray<string> NotProved { get; init; } = [];
 
     /// <summary><c>validation</c> of the module's result.</summary>
-    public JObject ToJson() => new()
+    public JObject ToJson()
     {
-        ["passed"] = Passed,
-        ["level"] = Level,
-        ["tool"] = Tool,
-        ["images"] = new JArray(Images.Select(image => image.ToJson())),
-        ["controls"] = new JArray(Controls.Select(control => control.ToJson())),
-        ["proved"] = new JArray(Proved),
-        ["not_proved"] = new JArray(NotProved),
-    };
+        var json = new JObject
+        {
+            ["passed"] = Passed,
+            ["level"] = Level,
+            ["tool"] = Tool,
+            ["images"] = new JArray(Images.Select(image => image.ToJson())),
+            ["controls"] = new JArray(Controls.Select(control => control.ToJson())),
+            ["proved"] = new JArray(Proved),
+            ["not_proved"] = new JArray(NotProved),
+        };
+        if (Account is not null)
+            json["account"] = Account;
+        if (Mirrored is not null)
+            json["mirrored"] = Mirrored.ToJson();
+        return json;
+    }
+}
+
+/// <summary>The verdict on the images in the mirror. It comes from the same reads as the report's, so the two cannot contradict each other.</summary>
+/// <param name="Repositories">How many repositories had what was asked for.</param>
+/// <param name="Message"><c>PASS</c>, <c>FAIL</c> or <c>NOT PROVED</c>, and why.</param>
+public sealed record MirroredImages(int Repositories, string Message)
+{
+    public JObject ToJson() => new() { ["repositories"] = Repositories, ["message"] = Message };
 }
 
 /// <summary>One image, read by its upstream name.</summary>

@@ -21,6 +21,9 @@ public sealed record ProofRequest
     /// <summary>The auth file that the client itself is to read; null writes what <see cref="Credentials"/> gives into a private one.</summary>
     public string? AuthFile { get; init; }
 
+    /// <summary>Whether the credentials are those of the account that the cluster pulls with.</summary>
+    public bool IsClusterAccount { get; init; }
+
     /// <summary>What was delivered, and what the user named beside it.</summary>
     public ImmutableArray<ProofImage> Images { get; init; } = [];
 

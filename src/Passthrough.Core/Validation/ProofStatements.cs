@@ -35,14 +35,36 @@ static class ProofStatements
                 : client.Proves ? null : "install skopeo (dnf install skopeo, apt-get install skopeo) and run the validation again",
             Level = client.Proves ? "L2" : "L1-self",
             Tool = client.Title,
+            Account = AccountOf(request),
+            Mirrored = Mirrored(passed, proofs),
             Images = [.. reads],
             Controls = [.. controls],
-            Proved = [.. client.Proves ? Proved(client, conf, reads, copies, controls, blobs, proofs) : []],
+            Proved = [.. client.Proves ? Proved(request, client, conf, reads, copies, controls, blobs, proofs) : []],
             NotProved = [.. NotProved(request, client, proofs, copies)],
         };
     }
 
-    static IEnumerable<string> Proved(IPullClient client, string conf, List<ProofRead> reads, IReadOnlyList<WholeCopy> copies, IReadOnlyList<ProofControl> controls, int blobs, IReadOnlyList<ImageProof> proofs)
+    static MirroredImages Mirrored(bool passed, IReadOnlyList<ImageProof> proofs)
+    {
+        var whole = proofs.Count(proof => proof.Passed);
+        var names = proofs.SelectMany(proof => proof.Reads).Where(read => read.Got is not null).Select(read => read.Source.Name);
+        var verdict = whole < proofs.Count ? "FAIL" : passed ? "PASS" : "NOT PROVED";
+        return new MirroredImages(
+            names.Distinct(StringComparer.Ordinal).Count(),
+            $"{verdict} - {whole.ToString(CultureInfo.InvariantCulture)} of {Count(proofs.Count, "image")} complete in the mirror with the digest of the upstream");
+    }
+
+    static string AccountOf(ProofRequest request) => request.Credentials.Find(request.Endpoint.Authority, PlaceOf(request)) switch
+    {
+        { Username: { Length: > 0 } user } => $"user \"{user}\"",
+        { Token: not null } => "the given token",
+        _ => "no account",
+    };
+
+    // An auth file may have another entry for each namespace.
+    static string PlaceOf(ProofRequest request) => request.Images.Select(image => image.Target?.Repository).FirstOrDefault(path => path is not null) ?? "";
+
+    static IEnumerable<string> Proved(ProofRequest request, IPullClient client, string conf, List<ProofRead> reads, IReadOnlyList<WholeCopy> copies, IReadOnlyList<ProofControl> controls, int blobs, IReadOnlyList<ImageProof> proofs)
     {
         var good = reads.Where(read => read.Passed).ToList();
         if (good.Count > 0)
@@ -51,6 +73,8 @@ static class ProofStatements
             yield return "the bytes of these manifests have the digests that were delivered";
         }
 
+        if (request.IsClusterAccount && good.Count == reads.Count)
+            yield return $"the cluster's account ({AccountOf(request)}) may pull these images";
         if (proofs.Count(proof => proof.Passed) is var complete && complete > 0)
             yield return $"everything that {Count(complete, "image")} {(complete == 1 ? "consists" : "consist")} of is in the mirror: {Count(blobs, "configuration and layer", "configurations and layers")} asked for one by one, every configuration read through the redirection";
         foreach (var copy in copies.Where(copy => copy.IsDone))
@@ -63,6 +87,8 @@ static class ProofStatements
     {
         if (!client.Proves)
             yield return "the redirection: it was read by the program that wrote it, and no client was asked; install skopeo";
+        if (!request.IsClusterAccount)
+            yield return $"that the cluster's account may pull: the images were read with {AccountOf(request)}, which is not known to be it";
         foreach (var proof in proofs.Where(proof => proof.Image.Digest is null && proof.Image.Image.Digest is null))
             yield return $"that {proof.Image.Image} is what it is upstream: no delivery recorded its digest, so what the mirror has under the tag was expected";
         foreach (var read in proofs.SelectMany(proof => proof.Reads).Where(read => read is { Passed: true, Mirror: { } mirror } && !mirror.StartsWith(request.Endpoint.Authority + "/", StringComparison.Ordinal)))

@@ -14,6 +14,14 @@ namespace Passthrough.Core.Validation;
 sealed partial class PullCauses(string conf, Redirection rendered, Redirection redirection, MirrorStores stores)
 {
     public const string PushAgain = "push it again: push-tar-to-registry.yml";
+
+    /// <summary>
+    /// A registry that has a blob skips its upload, and distribution keeps the old bytes even where it is uploaded again (moveBlob of registry/storage/blobwriter.go):
+    /// only garbage collection removes them.
+    /// </summary>
+    public const string ReplaceDamage =
+        "pushing again does not replace damaged content: delete the images that use it from the registry, run its garbage collection, then push them again";
+
     const string Blocked = " is blocked";
     const string Render = "correct the mirrors and render them again: setup-registry-passthrough.yml";
 
@@ -88,7 +96,8 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
         {
             if (await mirror.Store.ReadManifestAsync(there, cancellation) is { } found)
             {
-                return expected is not null && found.Digest != expected ? new PullCause(Moved(there, found.Digest, expected), PushAgain)
+                return expected is not null && found.Digest != expected
+                    ? new PullCause(Moved(there, found.Digest, expected), there.Digest is null ? PushAgain : ReplaceDamage)
                     : mirror.Store.Endpoint.Scheme == Uri.UriSchemeHttp && !place.Insecure ? new PullCause($"{there.Registry} speaks plain HTTP, which clients do only where {conf} says insecure = true of the mirror", "give the registry a certificate, or render for an insecure one")
                     : new PullCause("", null);
             }
@@ -101,7 +110,7 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
         }
         catch (ModuleException e)
         {
-            return new PullCause(e.Message, e.Hint);
+            return new PullCause(e.Message, e.Code == ErrorCodes.DigestMismatch ? ReplaceDamage : e.Hint);
         }
     }
 

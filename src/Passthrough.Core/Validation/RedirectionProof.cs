@@ -3,6 +3,7 @@ using Passthrough.Core.Files;
 using Passthrough.Core.Mirroring;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Programs;
+using Passthrough.Core.Registry;
 
 namespace Passthrough.Core.Validation;
 
@@ -119,7 +120,13 @@ public sealed class RedirectionProof
         read = read with { Got = got };
         if (redirection.Asked(pull).FirstOrDefault(place => place.Image.ToString() == read.Mirror)?.Image is not { } there)
             return read with { Error = $"{client.Title} read it from {read.Mirror ?? "somewhere"}, where the redirection does not lead pulls by {(pull.Digest is null ? "tag" : "digest")}: a skopeo before 1.8 does not know pull-from-mirror" };
-        return got == expected ? read : read with { Hint = PullCauses.PushAgain, Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected) };
+        if (got == expected)
+            return read;
+        return read with
+        {
+            Hint = there.Digest is null ? PullCauses.PushAgain : PullCauses.ReplaceDamage,
+            Error = expected is null ? $"{there} was not there a moment ago" : PullCauses.Moved(there, got, expected),
+        };
     }
 
     /// <summary>Looks at all that the image consists of where it came from, and reads its configurations through the client.</summary>
@@ -131,15 +138,17 @@ public sealed class RedirectionProof
         var mirror = await stores.OpenAsync(place, cancellation);
         var (tree, fault) = mirror.Fault is { } unreachable ? (null, unreachable.Message) : await content.LookAsync(mirror.Store, place.Image.WithDigest(read.Got!), proof.Image.Platforms, cancellation);
         proof.Tree = tree;
-        proof.Fault ??= fault;
+        if (fault is not null)
+            proof.Fault ??= new PullCause(fault, mirror.Fault is null ? PullCauses.PushAgain : mirror.Fault.Hint);
         foreach (var image in fault is null && client.Proves ? tree!.Manifests.OfType<ImageManifest>() : [])
         {
             var pull = read.Source.WithDigest(image.Raw.Digest);
             var answer = await client.ReadConfigAsync(pull, image.Config.Digest, cancellation);
             if (answer.Got is not { } got)
-                proof.Fault ??= (await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation)).Text;
+                proof.Fault ??= await DamageAsync(mirror.Store, place.Image, image, cancellation)
+                    ?? await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
             else if (got != image.Config.Digest)
-                proof.Fault ??= $"the configuration {image.Config.Digest} of {pull} comes with other bytes";
+                proof.Fault ??= new PullCause($"the configuration {image.Config.Digest} of {pull} comes with other bytes", PullCauses.ReplaceDamage);
         }
     }
 
@@ -149,17 +158,53 @@ public sealed class RedirectionProof
         const long Reserve = 16 * 1024 * 1024;
         if (home.FreeBytes is var free && free < copy.Bytes + Reserve)
         {
-            copy.Owner.Fault ??= $"{copy.Image} could not be copied whole: it has {copy.Bytes} bytes, and {free} are free in {Path.GetTempPath()}";
+            copy.Owner.Fault ??= new PullCause(
+                $"{copy.Image} could not be copied whole: it has {copy.Bytes} bytes, and {free} are free in {Path.GetTempPath()}",
+                "free some space, or set TMPDIR to a folder that has more");
             return;
         }
 
         var answer = await client.CopyAsync(copy.Image, copy.Bytes, cancellation);
         if (answer.Got is not { } got)
-            copy.Owner.Fault ??= $"{copy.Image} cannot be copied whole; {client.Title} says: {answer.Words}";
+            copy.Owner.Fault ??= await ExplainCopyAsync(copy, answer.Words, cancellation);
         else if (got != copy.Image.Digest)
-            copy.Owner.Fault ??= $"{copy.Image} was copied as {got}";
+            copy.Owner.Fault ??= new PullCause($"{copy.Image} was copied as {got}", PullCauses.ReplaceDamage);
         else
             copy.IsDone = true;
+    }
+
+    /// <summary>What the client could not copy is read by us, too: that names the blob, and shows whether another push can help.</summary>
+    async Task<PullCause> ExplainCopyAsync(WholeCopy copy, string words, CancellationToken cancellation)
+    {
+        var said = $"{copy.Image} cannot be copied whole; {client.Title} says: {words}";
+        if (redirection.Asked(copy.Image).FirstOrDefault() is not { } place || await stores.OpenAsync(place, cancellation) is not { Fault: null } mirror)
+            return new PullCause(said, null);
+        return await DamageAsync(mirror.Store, place.Image, copy.Manifest, cancellation) is { } damage
+            ? damage with { Text = $"{said}; {damage.Text}" }
+            : new PullCause(said, null);
+    }
+
+    /// <summary>The first blob of an image that the registry has with other bytes; null where there is none.</summary>
+    static async Task<PullCause?> DamageAsync(IImageStore store, Reference place, ImageManifest image, CancellationToken cancellation)
+    {
+        foreach (var blob in image.Blobs.Where(blob => !ManifestTree.IsForeign(blob)))
+        {
+            try
+            {
+                await using var stream = new DigestCheckedStream(await store.OpenBlobAsync(place, blob, 0, cancellation), blob, place.Name);
+                await stream.CopyToAsync(Stream.Null, cancellation);
+            }
+            catch (ModuleException e) when (e.Code == ErrorCodes.DigestMismatch)
+            {
+                return new PullCause(e.Message, PullCauses.ReplaceDamage);
+            }
+            catch (ModuleException)
+            {
+                // A blob that cannot be read says nothing of its bytes; the client's own words name that.
+            }
+        }
+
+        return null;
     }
 
     async Task<ProofControl> ControlAsync(string scope, Reference pull, CancellationToken cancellation)

@@ -6,8 +6,8 @@ namespace Passthrough.Core.Validation;
 /// <summary>One image of one platform that is copied with all its bytes.</summary>
 /// <param name="owner">The image it belongs to.</param>
 /// <param name="image">Its upstream name, by digest.</param>
-/// <param name="bytes">Of configuration and layers.</param>
-sealed class WholeCopy(ImageProof owner, Reference image, Platform? platform, long bytes)
+/// <param name="manifest">Its manifest.</param>
+sealed class WholeCopy(ImageProof owner, Reference image, Platform? platform, ImageManifest manifest)
 {
     public ImageProof Owner { get; } = owner;
 
@@ -16,7 +16,10 @@ sealed class WholeCopy(ImageProof owner, Reference image, Platform? platform, lo
     /// <summary>Null where no index says it.</summary>
     public Platform? Platform { get; } = platform;
 
-    public long Bytes { get; } = bytes;
+    public ImageManifest Manifest { get; } = manifest;
+
+    /// <summary>Of configuration and layers.</summary>
+    public long Bytes { get; } = manifest.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).Sum(blob => blob.Size);
 
     public bool IsDone { get; set; }
 
@@ -33,7 +36,7 @@ sealed class WholeCopy(ImageProof owner, Reference image, Platform? platform, lo
     static IEnumerable<WholeCopy> Of(ImageProof proof) =>
         from manifest in proof.Tree!.Manifests.OfType<ImageManifest>()
         let platform = MirrorContent.PlatformOf(proof.Tree, manifest)
-        select new WholeCopy(proof, proof.Image.Image.WithDigest(manifest.Raw.Digest), platform, manifest.Blobs.Where(blob => !ManifestTree.IsForeign(blob)).Sum(blob => blob.Size))
+        select new WholeCopy(proof, proof.Image.Image.WithDigest(manifest.Raw.Digest), platform, manifest)
         {
             IsArtifact = manifest.Config.MediaType is not (MediaTypes.OciConfig or "application/vnd.docker.container.image.v1+json") || (platform is not null && ManifestTree.IsAttestation(platform)),
         };

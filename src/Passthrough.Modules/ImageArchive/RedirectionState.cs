@@ -10,18 +10,23 @@ namespace Passthrough.Modules.ImageArchive;
 /// <summary><c>state=verified verify=redirection</c>: what was delivered is read by its upstream names, as the cluster's nodes will. Writes nothing; fails where it proves nothing.</summary>
 static class RedirectionState
 {
+    /// <summary>How <c>registry_auth</c> calls the auth file of the account that the cluster pulls with.</summary>
+    const string ClusterAuthFile = "-pull-docker-config.json";
+
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
     {
         var arguments = run.Context.Arguments;
         var connection = run.Connect();
         run.Context.Progress.Phase = "reading images by their upstream names";
+        var authfile = connection.HasOwnCredential ? null : arguments.Text("authfile");
         var report = await RedirectionProof.RunAsync(new ProofRequest
         {
             RegistriesConf = arguments.RequiredText("registries_conf"),
             Endpoint = connection.Endpoint,
             Options = connection.Options,
             Credentials = connection.Credentials,
-            AuthFile = connection.HasOwnCredential ? null : arguments.Text("authfile"),
+            AuthFile = authfile,
+            IsClusterAccount = authfile?.EndsWith(ClusterAuthFile, StringComparison.Ordinal) == true,
             Images = [.. Delivered(run, connection), .. Named(run)],
             Deep = arguments.Flag("deep"),
             Progress = run.Context.Progress,

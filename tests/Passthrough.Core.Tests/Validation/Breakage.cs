@@ -46,6 +46,11 @@ sealed record Breakage(string Kind, string Cause, Func<Scenario, Random, Task> B
             scenario.Deep = true;
             scenario.DamageBlob(Pick(random, Layers(Pick(random, scenario.Images).Image)));
         }),
+        Of("layer emptied", "cannot be copied whole; skopeo .* says: .*; blob sha256:.* is damaged", (scenario, random) =>
+        {
+            scenario.Deep = true;
+            scenario.EmptyBlob(Pick(random, Layers(Pick(random, scenario.Images).Image)));
+        }),
         Of("manifest damaged", "sent other bytes|gives other bytes|was moved|answered 500", (scenario, random) => scenario.DamageBlob(Pick(random, scenario.Images).Image.Digest)),
         Of("never pushed", "is not there: it was never pushed, or was removed", (scenario, random) =>
         {

@@ -9,6 +9,9 @@ namespace Passthrough.Core.Tests.Validation;
 /// <summary>The proof with the real skopeo and real registries: what passes, and what the report says of it.</summary>
 public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<ProofStage>
 {
+    const string Damage =
+        "pushing again does not replace damaged content: delete the images that use it from the registry, run its garbage collection, then push them again";
+
     static string Explain(ProofReport report) => $"{report.Message}\n{Json.Indented(report.ToJson())}";
 
     static string HomeOf(ProofRead read) => read.Command!.Split(' ')[0]["HOME=".Length..];
@@ -98,6 +101,8 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
     [InlineData("layer gone from storage", "push it again: push-tar-to-registry.yml")]
     [InlineData("no tag mirrors", "correct the mirrors and render them again: setup-registry-passthrough.yml")]
     [InlineData("mirror with another host", "correct the mirrors and render them again: setup-registry-passthrough.yml")]
+    [InlineData("layer damaged", Damage)]
+    [InlineData("layer emptied", Damage)]
     public async Task The_hint_says_what_to_do(string breakage, string hint)
     {
         var scenario = new Scenario(stage);
@@ -106,6 +111,99 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
         await Breakage.All.Single(one => one.Kind == breakage).Break(scenario, new Random(1));
 
         Assert.Equal(hint, (await scenario.Prove()).Hint);
+    }
+
+    /// <summary>The remedy, done as it says; and that a push alone, the usual remedy, would not have helped.</summary>
+    [Theory]
+    [InlineData("layer damaged")]
+    [InlineData("layer emptied")]
+    public async Task What_is_said_of_damage_helps(string breakage)
+    {
+        // Garbage is collected while the registry is down, which would disturb the others.
+        using var own = new ProofStage();
+        await own.InitializeAsync();
+        try
+        {
+            await DamageAndMend(new Scenario(own), breakage);
+        }
+        finally
+        {
+            await own.DisposeAsync();
+        }
+    }
+
+    static async Task DamageAndMend(Scenario scenario, string breakage)
+    {
+        var registry = scenario.Registry;
+        var image = ImageBuilder.MultiArch($"proof-remedy-{breakage}");
+        var delivered = await scenario.Deliver("quay.io/team/remedy:v1", image);
+        scenario.Redirect("quay.io");
+        await Breakage.All.Single(one => one.Kind == breakage).Break(scenario, new Random(1));
+
+        var broken = await scenario.Prove();
+        Assert.False(broken.Passed);
+        Assert.Equal("FAIL - 0 of 1 image complete in the mirror with the digest of the upstream", broken.Mirrored?.Message);
+        await registry.Push(image, delivered.Repository, delivered.Tag);
+        Assert.False((await scenario.Prove()).Passed, "a push alone helped");
+
+        await registry.Delete(delivered.Repository, [image.Digest, .. image.Children.Select(child => child.Digest)]);
+        await registry.CollectGarbage(deleteUntagged: false);
+        await registry.Push(image, delivered.Repository, delivered.Tag);
+        var mended = await scenario.Prove();
+
+        Assert.True(mended.Passed, Explain(mended));
+        Assert.Equal("PASS - 1 of 1 image complete in the mirror with the digest of the upstream", mended.Mirrored?.Message);
+    }
+
+    /// <summary>Whatever the fault is, the two verdicts of one run are the same.</summary>
+    [Theory]
+    [InlineData("layer emptied", "FAIL")]
+    [InlineData("tag moved", "FAIL")]
+    [InlineData("configuration gone", "FAIL")]
+    [InlineData("manifest of one platform gone", "FAIL")]
+    public async Task The_verdict_on_the_images_is_the_verdict_of_the_proof(string breakage, string verdict)
+    {
+        var scenario = new Scenario(stage);
+        await scenario.Deliver("quay.io/team/verdict:v1", ImageBuilder.MultiArch($"proof-verdict-{breakage}"));
+        await scenario.Deliver("quay.io/team/other:v1", ImageBuilder.MultiArch($"proof-verdict-other-{breakage}"));
+        scenario.Redirect("quay.io");
+        await Breakage.All.Single(one => one.Kind == breakage).Break(scenario, new Random(1));
+
+        var report = await scenario.Prove();
+
+        Assert.False(report.Passed);
+        Assert.Equal($"{verdict} - 1 of 2 images complete in the mirror with the digest of the upstream", report.Mirrored?.Message);
+        Assert.Equal(1, report.Images.Select(read => read.Source.Name).Distinct().Count(name => report.Images.All(read => read.Source.Name != name || read.Passed)));
+    }
+
+    [Fact]
+    public async Task Complete_images_are_not_proved_where_no_client_was_asked()
+    {
+        var scenario = new Scenario(stage) { SearchPath = "/nonexistent" };
+        await scenario.Deliver("quay.io/team/unasked:v1", ImageBuilder.MultiArch("proof-unasked"));
+        scenario.Redirect("quay.io");
+
+        var report = await scenario.Prove();
+
+        Assert.False(report.Passed);
+        Assert.Equal("NOT PROVED - 1 of 1 image complete in the mirror with the digest of the upstream", report.Mirrored?.Message);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_report_says_whose_account_read_the_images(bool clusters)
+    {
+        var scenario = new Scenario(stage);
+        await scenario.Deliver("quay.io/team/whose:v1", ImageBuilder.MultiArch("proof-whose"));
+        scenario.Redirect("quay.io");
+
+        var report = await RedirectionProof.RunAsync(scenario.Request() with { IsClusterAccount = clusters }, CancellationToken.None);
+
+        Assert.True(report.Passed, Explain(report));
+        Assert.Equal($"user \"{ProofStage.UserName}\"", report.Account);
+        Assert.Equal(clusters, report.Proved.Contains($"the cluster's account (user \"{ProofStage.UserName}\") may pull these images"));
+        Assert.Equal(!clusters, report.NotProved.Any(sentence => sentence.StartsWith("that the cluster's account may pull: ", StringComparison.Ordinal)));
     }
 
     [Fact]
