@@ -18,6 +18,9 @@ namespace Passthrough.Integration.Tests;
 /// </summary>
 public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncLifetime
 {
+    /// <summary>The words of registries and clients differ.</summary>
+    const string AnyRefusal = "(?i)refuse|credential|unauthorized|authentication|not allowed|reject|password";
+
     readonly List<FakeCluster> clusters = [];
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -82,6 +85,54 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         new("nodes-go-elsewhere", "did not ask 127.0.0.1:.* for quay.io/registry-passthrough/control:is-nowhere", one => Applied(one, new() { Pull = image => image.Contains("/control:", StringComparison.Ordinal) ? "no such host" : null })) { IsOnlyInTheCluster = true },
     ]);
 
+    /// <summary>What the cluster pulls with is tried, whatever the account that fills the mirror may do.</summary>
+    [Fact]
+    public Task What_the_clusters_account_cannot_read_fails() => Judge("cluster-account",
+    [
+        new("account-removed", AnyRefusal, one => one.Authorize("removed", "distribution-pull-docker-config.json")) { IsOnlyInTheCluster = true },
+        new("account-without-entry", AnyRefusal, one => one.Write("distribution-pull-docker-config.json", "{\"auths\": {}}")) { IsOnlyInTheCluster = true },
+        new("only-the-pusher-removed", null, one =>
+        {
+            one.Authorize(stage.Mirror.Password!, "distribution-pull-docker-config.json");
+            one.Authorize("removed");
+        }) { IsOnlyInTheCluster = true },
+    ]);
+
+    /// <summary>
+    /// Check mode after a run that proved as much as it could: it says no more than that run, changes nothing, and makes no pods. Where the cluster is redirected it
+    /// says that it made none.
+    /// </summary>
+    [Fact]
+    public async Task Check_mode_claims_nothing_that_it_did_not_see()
+    {
+        Case[] cases =
+        [
+            new("no-cluster", null, one => one.Variables["validation_cluster"] = true) { Level = "L2" },
+            new("no-objects", null, one => one.Reach(Start(new()))) { Level = "L2" },
+            new("redirected", null, one => Applied(one, new())) { Level = "L3" },
+            new("no-pods", null, one =>
+            {
+                one.Variables["validation_pods"] = false;
+                return Applied(one, new());
+            }) { Level = "L3" },
+        ];
+        var (hosts, inventory) = await Prepare("check", cases);
+        (await Validate(inventory)).MustSucceed();
+        var pods = clusters.Sum(cluster => cluster.Requests.Count(IsNewPod));
+
+        var run = (await Validate(inventory, "--check")).MustSucceed();
+
+        Assert.Equal(0, run.Changed);
+        Assert.Equal(pods, clusters.Sum(cluster => cluster.Requests.Count(IsNewPod)));
+        foreach (var (one, host) in cases.Zip(hosts))
+        {
+            var shown = run.Tasks.Single(task => task.Host == host.Name && task.Name == "Show the report").Result["msg"]!.Values<string>().ToList();
+            Assert.Contains($"Level:    {one.Level}", shown);
+            var open = shown[shown.IndexOf("Not proved:")..];
+            Assert.Contains(one.Name switch { "redirected" => "- check mode makes no pods", _ => "- no node was asked to pull" }, open);
+        }
+    }
+
     [Fact]
     public Task What_works_passes() => Judge("healthy",
     [
@@ -101,7 +152,7 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         }) { Level = "L3" },
     ]);
 
-    async Task Judge(string name, Case[] cases)
+    async Task<(List<CaseHost> Hosts, string Inventory)> Prepare(string name, Case[] cases)
     {
         var hosts = new List<CaseHost>();
         foreach (var one in cases)
@@ -113,11 +164,25 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         }
 
         var inventory = stage.Folder.Write($"{name}-inventory.json", Json.Indented(new JObject { ["orchestration"] = new JObject { ["hosts"] = new JObject(hosts.Select(host => new JProperty(host.Name, host.Variables))) } }));
-        var run = await stage.Ansible().Playbook("validate-passthrough-mode.yml", ["-i", Renamed(inventory), "-e", "passthrough_become=false"], new CommandSettings
+        return (hosts, Renamed(inventory));
+    }
+
+    Task<AnsibleRun> Validate(string inventory, params string[] arguments) =>
+        stage.Ansible().Playbook("validate-passthrough-mode.yml", ["-i", inventory, "-e", "passthrough_become=false", .. arguments], new CommandSettings
         {
             WorkingDirectory = Checkout.Playbooks,
-            Environment = new Dictionary<string, string?> { ["PATH"] = $"{Path.GetDirectoryName(Checkout.Tool("kubectl", "usr/bin/kubectl"))}:{Environment.GetEnvironmentVariable("PATH")}", ["KUBECONFIG"] = null, ["HOME"] = stage.Folder.Folder("home") },
+            Environment = new Dictionary<string, string?>
+            {
+                ["PATH"] = $"{Path.GetDirectoryName(Checkout.Tool("kubectl", "usr/bin/kubectl"))}:{Environment.GetEnvironmentVariable("PATH")}",
+                ["KUBECONFIG"] = null,
+                ["HOME"] = stage.Folder.Folder("home"),
+            },
         });
+
+    async Task Judge(string name, Case[] cases)
+    {
+        var (hosts, inventory) = await Prepare(name, cases);
+        var run = await Validate(inventory);
 
         var wrong = new List<string>();
         foreach (var (one, host) in cases.Zip(hosts))
@@ -137,6 +202,8 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
 
         Assert.True(wrong.Count == 0, string.Join("\n\n", wrong));
     }
+
+    static bool IsNewPod(string request) => request.StartsWith("POST ", StringComparison.Ordinal) && request.Contains("/pods", StringComparison.Ordinal);
 
     // Ansible takes a file for YAML by its name.
     static string Renamed(string path)
@@ -256,7 +323,7 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         /// <summary>An entry with one mirror; a key may follow its location.</summary>
         public void Redirect(string mirror) => Write("registries-distribution.conf", $"[[registry]]\nlocation = \"quay.io\"\n[[registry.mirror]]\nlocation = \"{mirror.Replace("\", ", "\"\n", StringComparison.Ordinal)}\"\n");
 
-        public void Authorize(string password) => Write("distribution-docker-config.json", Json.Indented(new JObject
+        public void Authorize(string password, string file = "distribution-docker-config.json") => Write(file, Json.Indented(new JObject
         {
             ["auths"] = new JObject { [stage.Mirror.Name] = new JObject { ["auth"] = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{stage.Mirror.UserName}:{password}")) } },
         }));
@@ -285,6 +352,10 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
             Assert.All(report["proved"]!.Concat(report["not_proved"]!), sentence => Assert.Contains(html.Descendants("li"), item => item.Value == (string)sentence!));
             var text = File.ReadAllText(Assert.Single(Directory.GetFiles(Folder, "validation-report-*.txt")));
             Assert.Contains($"Status:   {report["status"]}\n", text, StringComparison.Ordinal);
+            Assert.Contains($"- ICSP redirection: {report["redirection"]}\n", text, StringComparison.Ordinal);
+            Assert.Contains($"- Mirrored images: {report["mirrored"]}\n", text, StringComparison.Ordinal);
+            // The two verdicts are of the same reads, and neither can pass where the other fails.
+            Assert.Equal((string?)report["redirection"] == "PASS", ((string)report["mirrored"]!).StartsWith("PASS", StringComparison.Ordinal));
             Assert.All(report["proved"]!.Concat(report["not_proved"]!), sentence => Assert.Contains($"- {sentence}\n", text, StringComparison.Ordinal));
         }
 
