@@ -36,5 +36,6 @@ sealed class ImageProof(ProofImage image, string scope)
     }
 
     /// <summary>The reads, each with what is wrong with the image.</summary>
-    public IEnumerable<ProofRead> Results => Reads.Select(read => read.Error is null && Fault is not null ? read with { Error = Fault.Text, Hint = Fault.Hint } : read);
+    public IEnumerable<ProofRead> Results =>
+        Reads.Select(read => read.Error is null && Fault is not null ? read with { Error = Fault.Text, Hint = Fault.Hint } : read);
 }

@@ -59,7 +59,7 @@ public sealed record ProofReport
     }
 }
 
-/// <summary>The verdict on the images in the mirror. It comes from the same reads as the report's, so the two cannot contradict each other.</summary>
+/// <summary>The verdict on the images in the mirror, from the same reads as the report's: the two cannot contradict each other.</summary>
 /// <param name="Repositories">How many repositories had what was asked for.</param>
 /// <param name="Message"><c>PASS</c>, <c>FAIL</c> or <c>NOT PROVED</c>, and why.</param>
 public sealed record MirroredImages(int Repositories, string Message)

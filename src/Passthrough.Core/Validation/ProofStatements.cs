@@ -49,9 +49,10 @@ static class ProofStatements
         var whole = proofs.Count(proof => proof.Passed);
         var names = proofs.SelectMany(proof => proof.Reads).Where(read => read.Got is not null).Select(read => read.Source.Name);
         var verdict = whole < proofs.Count ? "FAIL" : passed ? "PASS" : "NOT PROVED";
+        var counted = $"{whole.ToString(CultureInfo.InvariantCulture)} of {Count(proofs.Count, "image")}";
         return new MirroredImages(
             names.Distinct(StringComparer.Ordinal).Count(),
-            $"{verdict} - {whole.ToString(CultureInfo.InvariantCulture)} of {Count(proofs.Count, "image")} complete in the mirror with the digest of the upstream");
+            $"{verdict} - {counted} complete in the mirror with the digest of the upstream");
     }
 
     static string AccountOf(ProofRequest request) => request.Credentials.Find(request.Endpoint.Authority, PlaceOf(request)) switch
@@ -62,9 +63,18 @@ static class ProofStatements
     };
 
     // An auth file may have another entry for each namespace.
-    static string PlaceOf(ProofRequest request) => request.Images.Select(image => image.Target?.Repository).FirstOrDefault(path => path is not null) ?? "";
+    static string PlaceOf(ProofRequest request) =>
+        request.Images.Select(image => image.Target?.Repository).FirstOrDefault(path => path is not null) ?? "";
 
-    static IEnumerable<string> Proved(ProofRequest request, IPullClient client, string conf, List<ProofRead> reads, IReadOnlyList<WholeCopy> copies, IReadOnlyList<ProofControl> controls, int blobs, IReadOnlyList<ImageProof> proofs)
+    static IEnumerable<string> Proved(
+        ProofRequest request,
+        IPullClient client,
+        string conf,
+        List<ProofRead> reads,
+        IReadOnlyList<WholeCopy> copies,
+        IReadOnlyList<ProofControl> controls,
+        int blobs,
+        IReadOnlyList<ImageProof> proofs)
     {
         var good = reads.Where(read => read.Passed).ToList();
         if (good.Count > 0)
@@ -88,7 +98,11 @@ static class ProofStatements
         if (!client.Proves)
             yield return "the redirection: it was read by the program that wrote it, and no client was asked; install skopeo";
         if (!request.IsClusterAccount)
-            yield return $"that the cluster's account may pull: the images were read with {AccountOf(request)}, which is not known to be it";
+        {
+            yield return $"that the cluster's account may pull: the images were read with {AccountOf(request)}, "
+                + "which is not known to be it";
+        }
+
         foreach (var proof in proofs.Where(proof => proof.Image.Digest is null && proof.Image.Image.Digest is null))
             yield return $"that {proof.Image.Image} is what it is upstream: no delivery recorded its digest, so what the mirror has under the tag was expected";
         foreach (var read in proofs.SelectMany(proof => proof.Reads).Where(read => read is { Passed: true, Mirror: { } mirror } && !mirror.StartsWith(request.Endpoint.Authority + "/", StringComparison.Ordinal)))

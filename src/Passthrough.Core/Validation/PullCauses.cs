@@ -16,11 +16,12 @@ sealed partial class PullCauses(string conf, Redirection rendered, Redirection r
     public const string PushAgain = "push it again: push-tar-to-registry.yml";
 
     /// <summary>
-    /// A registry that has a blob skips its upload, and distribution keeps the old bytes even where it is uploaded again (moveBlob of registry/storage/blobwriter.go):
-    /// only garbage collection removes them.
+    /// A registry that has a blob skips its upload, and distribution keeps the old bytes even where it is uploaded again
+    /// (moveBlob of registry/storage/blobwriter.go): only garbage collection removes them.
     /// </summary>
     public const string ReplaceDamage =
-        "pushing again does not replace damaged content: delete the images that use it from the registry, run its garbage collection, then push them again";
+        "pushing again does not replace damaged content: delete the images that use it from the registry, "
+        + "run its garbage collection, then push them again";
 
     const string Blocked = " is blocked";
     const string Render = "correct the mirrors and render them again: setup-registry-passthrough.yml";

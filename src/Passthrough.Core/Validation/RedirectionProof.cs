@@ -145,10 +145,16 @@ public sealed class RedirectionProof
             var pull = read.Source.WithDigest(image.Raw.Digest);
             var answer = await client.ReadConfigAsync(pull, image.Config.Digest, cancellation);
             if (answer.Got is not { } got)
+            {
+                var named = proof.Image with { Target = null };
                 proof.Fault ??= await DamageAsync(mirror.Store, place.Image, image, cancellation)
-                    ?? await causes.ExplainAsync(proof.Image with { Target = null }, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
+                    ?? await causes.ExplainAsync(named, pull, image.Raw.Digest, client.Title, answer.Words, cancellation);
+            }
             else if (got != image.Config.Digest)
-                proof.Fault ??= new PullCause($"the configuration {image.Config.Digest} of {pull} comes with other bytes", PullCauses.ReplaceDamage);
+            {
+                var text = $"the configuration {image.Config.Digest} of {pull} comes with other bytes";
+                proof.Fault ??= new PullCause(text, PullCauses.ReplaceDamage);
+            }
         }
     }
 
@@ -177,8 +183,12 @@ public sealed class RedirectionProof
     async Task<PullCause> ExplainCopyAsync(WholeCopy copy, string words, CancellationToken cancellation)
     {
         var said = $"{copy.Image} cannot be copied whole; {client.Title} says: {words}";
-        if (redirection.Asked(copy.Image).FirstOrDefault() is not { } place || await stores.OpenAsync(place, cancellation) is not { Fault: null } mirror)
+        if (redirection.Asked(copy.Image).FirstOrDefault() is not { } place
+            || await stores.OpenAsync(place, cancellation) is not { Fault: null } mirror)
+        {
             return new PullCause(said, null);
+        }
+
         return await DamageAsync(mirror.Store, place.Image, copy.Manifest, cancellation) is { } damage
             ? damage with { Text = $"{said}; {damage.Text}" }
             : new PullCause(said, null);

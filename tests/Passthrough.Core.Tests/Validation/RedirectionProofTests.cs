@@ -10,7 +10,8 @@ namespace Passthrough.Core.Tests.Validation;
 public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<ProofStage>
 {
     const string Damage =
-        "pushing again does not replace damaged content: delete the images that use it from the registry, run its garbage collection, then push them again";
+        "pushing again does not replace damaged content: delete the images that use it from the registry, "
+        + "run its garbage collection, then push them again";
 
     static string Explain(ProofReport report) => $"{report.Message}\n{Json.Indented(report.ToJson())}";
 
@@ -173,7 +174,8 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
 
         Assert.False(report.Passed);
         Assert.Equal($"{verdict} - 1 of 2 images complete in the mirror with the digest of the upstream", report.Mirrored?.Message);
-        Assert.Equal(1, report.Images.Select(read => read.Source.Name).Distinct().Count(name => report.Images.All(read => read.Source.Name != name || read.Passed)));
+        var passed = report.Images.GroupBy(read => read.Source.Name).Count(reads => reads.All(read => read.Passed));
+        Assert.Equal(1, passed);
     }
 
     [Fact]
@@ -203,7 +205,8 @@ public sealed class RedirectionProofTests(ProofStage stage) : IClassFixture<Proo
         Assert.True(report.Passed, Explain(report));
         Assert.Equal($"user \"{ProofStage.UserName}\"", report.Account);
         Assert.Equal(clusters, report.Proved.Contains($"the cluster's account (user \"{ProofStage.UserName}\") may pull these images"));
-        Assert.Equal(!clusters, report.NotProved.Any(sentence => sentence.StartsWith("that the cluster's account may pull: ", StringComparison.Ordinal)));
+        const string Open = "that the cluster's account may pull: ";
+        Assert.Equal(!clusters, report.NotProved.Any(sentence => sentence.StartsWith(Open, StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -184,7 +184,8 @@ sealed class Scenario
     public void UnlinkBlob(Delivered image, Digest digest) => Directory.Delete(Stored("repositories", image.Repository, "_layers", "sha256", digest.Hex), recursive: true);
 
     /// <summary>No bytes: what a full disk or a crash can leave.</summary>
-    public void EmptyBlob(Digest digest) => File.WriteAllBytes(Path.Combine(Stored("blobs", "sha256", digest.Hex[..2], digest.Hex), "data"), []);
+    public void EmptyBlob(Digest digest) =>
+        File.WriteAllBytes(Path.Combine(Stored("blobs", "sha256", digest.Hex[..2], digest.Hex), "data"), []);
 
     /// <summary>Other bytes, as many.</summary>
     public void DamageBlob(Digest digest)

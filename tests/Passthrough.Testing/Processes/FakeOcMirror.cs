@@ -1,9 +1,10 @@
 namespace Passthrough.Testing.Processes;
 
 /// <summary>
-/// A program that takes its command line as oc-mirror of one release does: flags, help, exit codes, where its words go, which files it writes, and which it
-/// deletes. Read from cmd/oc-mirror/main.go, pkg/cli/mirror/options.go, internal/pkg/cli/executor.go and internal/pkg/archive/archive.go of each release branch of
-/// https://github.com/openshift/oc-mirror. It downloads nothing: its archives hold a line of text.
+/// A program that takes its command line as oc-mirror of one release does: flags, help, exit codes, where its words go, which files
+/// it writes, and which it deletes. Read from cmd/oc-mirror/main.go, pkg/cli/mirror/options.go, internal/pkg/cli/executor.go and
+/// internal/pkg/archive/archive.go of each release branch of https://github.com/openshift/oc-mirror. It downloads nothing: its
+/// archives hold a line of text.
 /// </summary>
 public sealed class FakeOcMirror
 {
@@ -43,7 +44,7 @@ public sealed class FakeOcMirror
     /// <summary>The downloads so far.</summary>
     public string[] Downloads => [.. Calls.Where(call => call.Contains("file://", StringComparison.Ordinal))];
 
-    /// <summary>The next downloads end as v2 does when operators fail: everything else is copied, the archive is half, exit code 4.</summary>
+    /// <summary>The next downloads end as v2 does when operators fail: the rest is copied, the archive is half, exit code 4.</summary>
     public void Fail() => File.WriteAllText(Path.Combine(folder, "fails"), "");
 
     public void Recover() => File.Delete(Path.Combine(folder, "fails"));
@@ -57,11 +58,13 @@ public sealed class FakeOcMirror
     {
         var v2 = minor switch
         {
-            < 16 => "Redirect the flow to oc-mirror v2 - PLEASE DO NOT USE that. V2 is still under development and it is not ready to be used.",
-            < 18 => "Redirect the flow to oc-mirror v2 - This is Tech Preview, it is still under development and it is not production ready.",
-            _ => "Redirect the flow to oc-mirror v2",
+            < 16 => " - PLEASE DO NOT USE that. V2 is still under development and it is not ready to be used.",
+            < 18 => " - This is Tech Preview, it is still under development and it is not production ready.",
+            _ => "",
         };
-        var flags = $"      --v2                    {v2}\n" + (minor < 16 ? "" : "      --v1                    Redirect the flow to oc-mirror v1 (legacy code).\n");
+        var flags = $"      --v2                    Redirect the flow to oc-mirror v2{v2}\n";
+        if (minor >= 16)
+            flags += "      --v1                    Redirect the flow to oc-mirror v1 (legacy code).\n";
         var parallel = minor < 18 ? "" : "\n      --parallel-images uint  Indicates the number of images mirrored in parallel (default 4)";
         return $$"""
             #!/bin/bash
@@ -74,16 +77,20 @@ public sealed class FakeOcMirror
               [ "$previous" != --config ] || config=$word
               previous=$word
             done
+            # The Executor of v2 prints its errors on stdout, v1 on stderr.
+            v2error() { printf '2026/10/15 14:16:47  [ERROR]  : [%s] %s\n' "$1" "$2"; }
+            v1error() { printf 'error: %s\n' "$1" >&2; exit 1; }
             fatal() { printf 'F1015 14:16:47.168696   46762 main.go:54] %s\n' "$1" >&2; exit 255; }
             if [ {{minor}} -ge 21 ]; then
               [ -z "$v1" ] || [ -z "$v2" ] || fatal 'the flags --v1 and --v2 are mutually exclusive'
-              [ -n "$v1$v2" ] || fatal '⚠️  the use of the flag --v1 or --v2 is mandatory, please use --v2 for the supported oc-mirror version or --v1 to continue using the deprecated version'
+              mandatory='the use of the flag --v1 or --v2 is mandatory, please use --v2 for the supported oc-mirror version'
+              [ -n "$v1$v2" ] || fatal "⚠️  $mandatory or --v1 to continue using the deprecated version"
             fi
             # Without --v2 every release is v1; --v2 of 4.14 and 4.15 is a placeholder.
             edition=v1
             [ -z "$v2" ] || edition=v2
             if [ "$edition" = v2 ] && [ {{minor}} -lt 16 ]; then echo 'Hello from v2'; exit 1; fi
-            [ -z "$v1" ] || [ {{minor}} -ge 16 ] || { echo 'error: unknown flag: --v1' >&2; echo "See 'oc-mirror --help' for usage." >&2; exit 1; }
+            [ -z "$v1" ] || [ {{minor}} -ge 16 ] || v1error 'unknown flag: --v1'
             if [ -n "$help" ]; then
               if [ "$edition" = v1 ]; then cat <<'END'
             Usage:
@@ -102,23 +109,23 @@ public sealed class FakeOcMirror
               case $edition$word in
               v1--config | v1--v1 | v1--max-per-registry | v1--continue-on-error | v1--skip-missing | v1--skip-cleanup) ;;
               v2--config | v2--v2) ;;
-              v2--parallel-images) [ {{minor}} -ge 18 ] || { echo "[ERROR]  : [Executor] unknown flag: $word" >&2; exit 1; } ;;
-              v1--*) echo "error: unknown flag: $word" >&2; exit 1 ;;
-              v2--*) echo "2026/10/15 14:16:47  [ERROR]  : [Executor] unknown flag: $word"; exit 1 ;;
+              v2--parallel-images) [ {{minor}} -ge 18 ] || { v2error Executor "unknown flag: $word"; exit 1; } ;;
+              v1--*) v1error "unknown flag: $word" ;;
+              v2--*) v2error Executor "unknown flag: $word"; exit 1 ;;
               esac
             done
             while [ -e "$here/held" ]; do sleep 0.2; done
             if [ "$edition" = v1 ]; then
-              grep -q 'apiVersion: mirror.openshift.io/v1alpha2' "$config" || { echo 'error: config GVK not recognized: mirror.openshift.io/v2alpha1, Kind=ImageSetConfiguration' >&2; exit 1; }
-              grep -q storageConfig "$config" || { echo 'error: no storage backend configured' >&2; exit 1; }
+              grep -q 'apiVersion: mirror.openshift.io/v1alpha2' "$config" || v1error 'config GVK not recognized'
+              grep -q storageConfig "$config" || v1error 'no storage backend configured'
               mkdir -p "$target/publish"
               sequence=$(($(cat "$target/publish/.metadata.json" 2>/dev/null || echo 0) + 1))
               echo "$sequence" >"$target/publish/.metadata.json"
               echo "v1 of 4.{{minor}}, sequence $sequence" >"$target/mirror_seq${sequence}_000000.tar"
               exit 0
             fi
-            grep -q 'apiVersion: mirror.openshift.io/v2alpha1' "$config" || { echo '2026/10/15 14:16:47  [ERROR]  : [Executor] apiVersion is not mirror.openshift.io/v2alpha1'; exit 1; }
-            ! grep -q storageConfig "$config" || { echo '2026/10/15 14:16:47  [ERROR]  : [Executor] json: unknown field "storageConfig"'; exit 1; }
+            grep -q 'apiVersion: mirror.openshift.io/v2alpha1' "$config" || { v2error Executor 'apiVersion is not v2alpha1'; exit 1; }
+            ! grep -q storageConfig "$config" || { v2error Executor 'json: unknown field "storageConfig"'; exit 1; }
             # RemovePastArchives: before each run, whoever wrote them.
             rm -f "$target"/mirror_*.tar
             mkdir -p "$target/working-dir/logs"
@@ -127,8 +134,8 @@ public sealed class FakeOcMirror
             if grep -q archiveSize "$config"; then echo 'the second part' >"$target/mirror_000002.tar"; fi
             if [ -e "$here/fails" ]; then
               for n in 1 2 3; do echo "2026/10/15 14:16:47  [INFO]   : copying image $n"; done
-              printf '\033[31m2026/10/15 14:16:48  [ERROR]  : [Worker] error mirroring image registry.redhat.io/a@sha256:12 error: unauthorized\033[0m\n'
-              echo '2026/10/15 14:16:49  [ERROR]  : [Executor] some errors occurred during the mirroring'
+              v2error $'\033[31mWorker' $'error mirroring image registry.redhat.io/a@sha256:12 error: unauthorized\033[0m'
+              v2error Executor 'some errors occurred during the mirroring'
               echo '2026/10/15 14:16:49  [INFO]   : 👋 Goodbye, thank you for using oc-mirror' >&2
               exit 4
             fi

@@ -6,7 +6,7 @@ using Passthrough.Testing.Processes;
 
 namespace Passthrough.Integration.Tests;
 
-/// <summary>download-to-tar.yml with oc-mirror of every release that is supported somewhere: what it is called with, and what stays of earlier downloads.</summary>
+/// <summary>download-to-tar.yml with oc-mirror of many releases: what it is called with, and what stays of earlier downloads.</summary>
 public sealed class OcMirrorDownloadTests : IDisposable
 {
     const string Playbook = "download-to-tar.yml";
@@ -31,18 +31,21 @@ public sealed class OcMirrorDownloadTests : IDisposable
 
         (await Run(tool)).MustSucceed();
 
-        Assert.Equal(flag, string.Join(' ', Assert.Single(tool.Downloads).Split(' ').Where(word => word.StartsWith("--v", StringComparison.Ordinal))));
-        Assert.Contains($"apiVersion: mirror.openshift.io/{version}\n", await File.ReadAllTextAsync(folder["images", "imageSetConfig.yml"]), StringComparison.Ordinal);
+        var words = Assert.Single(tool.Downloads).Split(' ');
+        Assert.Equal(flag, string.Join(' ', words.Where(word => word.StartsWith("--v", StringComparison.Ordinal))));
+        var config = await File.ReadAllTextAsync(folder["images", "imageSetConfig.yml"]);
+        Assert.Contains($"apiVersion: mirror.openshift.io/{version}\n", config, StringComparison.Ordinal);
         // The name that a push takes without being told.
-        Assert.StartsWith($"{(flag.Length > 0 ? "v2" : "v1")} of {release}", await File.ReadAllTextAsync(folder["images", "mirror_seq1_000000.tar"]), StringComparison.Ordinal);
+        var archive = await File.ReadAllTextAsync(folder["images", "mirror_seq1_000000.tar"]);
+        Assert.StartsWith($"{(flag.Length > 0 ? "v2" : "v1")} of {release}", archive, StringComparison.Ordinal);
         Assert.False(Path.Exists(folder["images", ".ansible_async"]));
     }
 
     [Theory]
     [InlineData("4.14", "")]
-    [InlineData("4.16", "--v1")]
-    [InlineData("4.20", "--v1")]
-    [InlineData("4.22", "--v1")]
+    [InlineData("4.16", "--v1 ")]
+    [InlineData("4.20", "--v1 ")]
+    [InlineData("4.22", "--v1 ")]
     public async Task V1_stays_a_choice(string release, string flag)
     {
         var tool = new FakeOcMirror(folder["bin"], release);
@@ -50,11 +53,13 @@ public sealed class OcMirrorDownloadTests : IDisposable
         (await Run(tool, ("oc_mirror_version", "v1"), ("max_per_registry", 3), ("continue_on_error", true))).MustSucceed();
         (await Run(tool, ("oc_mirror_version", "v1"))).MustSucceed();
 
-        Assert.Equal($"--config {folder["images"]}/imageSetConfig.yml {flag}{(flag.Length > 0 ? " " : "")}--max-per-registry 3 --continue-on-error file://{folder["images"]}", tool.Downloads[0]);
+        var images = folder["images"];
+        Assert.Equal(
+            $"--config {images}/imageSetConfig.yml {flag}--max-per-registry 3 --continue-on-error file://{images}", tool.Downloads[0]);
         Assert.Equal(["mirror_seq1_000000.tar", "mirror_seq2_000000.tar"], Archives());
     }
 
-    /// <summary>v2 deletes mirror_*.tar of its folder before each run: neither its own earlier archives nor those of image_archive may be there.</summary>
+    /// <summary>v2 deletes mirror_*.tar of its folder before each run, its own earlier archives and those of image_archive.</summary>
     [Theory]
     [InlineData("4.17")]
     [InlineData("4.22")]
@@ -115,7 +120,8 @@ public sealed class OcMirrorDownloadTests : IDisposable
 
         var run = await Run(tool);
 
-        Assert.Contains("would overwrite mirror_seq1_000000.tar", (string?)Assert.Single(run.Tasks, task => task.Status == "failed").Result["msg"], StringComparison.Ordinal);
+        var failure = Assert.Single(run.Tasks, task => task.Status == "failed");
+        Assert.Contains("would overwrite mirror_seq1_000000.tar", (string?)failure.Result["msg"], StringComparison.Ordinal);
         Assert.Equal("of image_archive", await File.ReadAllTextAsync(folder["images", "mirror_seq1_000000.tar"]));
     }
 
@@ -127,7 +133,7 @@ public sealed class OcMirrorDownloadTests : IDisposable
         var run = (await Run(tool, ["--check"])).MustSucceed();
 
         Assert.Empty(tool.Downloads);
-        Assert.Contains(run.Tasks, task => task.Result["msg"]?.ToString().StartsWith("Check mode does not run oc-mirror", StringComparison.Ordinal) == true);
+        Assert.Contains("Check mode does not run oc-mirror", run.Output, StringComparison.Ordinal);
         Assert.False(Path.Exists(folder["images"]));
     }
 
@@ -150,14 +156,16 @@ public sealed class OcMirrorDownloadTests : IDisposable
         var run = (await next).MustSucceed();
 
         Assert.Matches(
-            @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. It works in .*\. Stop it: kill [0-9]+",
+            @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. "
+            + @"It works in .*\. Stop it: kill [0-9]+",
             run.Output);
         // What the first had got is an archive of its own; the second came after it.
         Assert.Equal(["mirror_seq1_000000.tar", "mirror_seq2_000000.tar"], Archives());
         Assert.False(Path.Exists(folder["images", ".ansible_async"]));
     }
 
-    string[] Archives() => [.. Directory.GetFiles(folder["images"], "mirror_*.tar").Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
+    string[] Archives() =>
+        [.. Directory.GetFiles(folder["images"], "mirror_*.tar").Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
 
     Task<AnsibleRun> Run(FakeOcMirror tool, params (string Name, object Value)[] more) => Run(tool, [], more);
 

@@ -8,7 +8,7 @@ using Passthrough.Testing.Registries;
 
 namespace Passthrough.Integration.Tests;
 
-/// <summary>push-tar-to-registry.yml: its variables, what it shows of what it leaves out, and what it does about a run that was interrupted.</summary>
+/// <summary>push-tar-to-registry.yml: its variables, what it shows as left out, and what it does after an interrupted run.</summary>
 public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposable
 {
     const string Playbook = "push-tar-to-registry.yml";
@@ -25,10 +25,12 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         WriteArchive("first.tar", "left-out", "first");
         WriteArchive("second.tar", "left-out", "second");
 
-        var run = (await Run(
-            ("mirror_tar_file", new JArray("first.tar", "second.tar")), ("push_concurrency", 1), ("registry_namespace", "team-a"))).MustSucceed();
+        var archives = new JArray("first.tar", "second.tar");
+        var run = await Run(("mirror_tar_file", archives), ("push_concurrency", 1), ("registry_namespace", "team-a"));
+        run.MustSucceed();
 
-        var shown = Assert.Single(run.Tasks, task => task.Name == "Show what the archive has and the registry does not get" && task.Status == "ok");
+        const string Task = "Show what the archive has and the registry does not get";
+        var shown = Assert.Single(run.Tasks, task => task.Name == Task && task.Status == "ok");
         Assert.Matches("^quay.io/team/left-out:v1: .*has another image of this name$", (string)Assert.Single(shown.Result["msg"]!)!);
         var load = run.Results("image_archive").Last(result => result["images"] is not null);
         Assert.Equal($"{stage.Mirror.Name}/team-a/quay.io/team/left-out:v1", (string?)load["images"]![0]!["target"]);
@@ -36,7 +38,7 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         Assert.Empty(Directory.GetDirectories(folder["out"], ".ansible_async*"));
     }
 
-    /// <summary>Ctrl-C, and the same command again: the transfer that went on is named and waited for, and every byte is sent once.</summary>
+    /// <summary>Ctrl-C, and the same command again: the transfer is named and waited for, and every byte is sent once.</summary>
     [Fact]
     public async Task An_interrupted_push_is_rejoined()
     {
@@ -44,8 +46,8 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         await using var line = new SlowLine(stage.Mirror.Port, port: 0, bytesPerSecond: 150_000);
         (string, object)[] variables = [("mirror_tar_file", "set.tar"), ("registry_local_port", $"{line.Port}")];
         var environment = new AnsibleRunner(folder["interrupted"]).Environment(folder["interrupted.jsonl"]);
-        var interrupted = Command.Start(
-            ["ansible-playbook", Playbook, .. Options(variables)], new CommandSettings { WorkingDirectory = Checkout.Playbooks, Environment = environment });
+        var settings = new CommandSettings { WorkingDirectory = Checkout.Playbooks, Environment = environment };
+        var interrupted = Command.Start(["ansible-playbook", Playbook, .. Options(variables)], settings);
         await line.WhenSent(100_000);
         await Command.Run("kill", "-INT", $"{interrupted.Id}");
         Assert.False((await interrupted.Completion).Succeeded);
@@ -53,7 +55,8 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         var run = (await Run(variables)).MustSucceed();
 
         Assert.Matches(
-            @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. Follow it: tail -f .*/progress\.log\. Stop it: kill [0-9]+",
+            @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. "
+            + @"Follow it: tail -f .*/progress\.log\. Stop it: kill [0-9]+",
             run.Output);
         Assert.DoesNotContain("another process", run.Output, StringComparison.Ordinal);
         Assert.False((bool?)run.Results("image_archive")[^1]["changed"]);

@@ -21,6 +21,8 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
     /// <summary>The words of registries and clients differ.</summary>
     const string AnyRefusal = "(?i)refuse|credential|unauthorized|authentication|not allowed|reject|password";
 
+    const string PullFile = "distribution-pull-docker-config.json";
+
     readonly List<FakeCluster> clusters = [];
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -89,18 +91,18 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
     [Fact]
     public Task What_the_clusters_account_cannot_read_fails() => Judge("cluster-account",
     [
-        new("account-removed", AnyRefusal, one => one.Authorize("removed", "distribution-pull-docker-config.json")) { IsOnlyInTheCluster = true },
-        new("account-without-entry", AnyRefusal, one => one.Write("distribution-pull-docker-config.json", "{\"auths\": {}}")) { IsOnlyInTheCluster = true },
+        new("account-removed", AnyRefusal, one => one.Authorize("removed", PullFile)) { IsOnlyInTheCluster = true },
+        new("account-without-entry", AnyRefusal, one => one.Write(PullFile, "{\"auths\": {}}")) { IsOnlyInTheCluster = true },
         new("only-the-pusher-removed", null, one =>
         {
-            one.Authorize(stage.Mirror.Password!, "distribution-pull-docker-config.json");
+            one.Authorize(stage.Mirror.Password!, PullFile);
             one.Authorize("removed");
         }) { IsOnlyInTheCluster = true },
     ]);
 
     /// <summary>
-    /// Check mode after a run that proved as much as it could: it says no more than that run, changes nothing, and makes no pods. Where the cluster is redirected it
-    /// says that it made none.
+    /// Check mode after a run that proved as much as it could: it says no more than that run, changes nothing, and makes no pods.
+    /// Where the cluster is redirected it says that it made none.
     /// </summary>
     [Fact]
     public async Task Check_mode_claims_nothing_that_it_did_not_see()
@@ -126,7 +128,8 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         Assert.Equal(pods, clusters.Sum(cluster => cluster.Requests.Count(IsNewPod)));
         foreach (var (one, host) in cases.Zip(hosts))
         {
-            var shown = run.Tasks.Single(task => task.Host == host.Name && task.Name == "Show the report").Result["msg"]!.Values<string>().ToList();
+            var report = run.Tasks.Single(task => task.Host == host.Name && task.Name == "Show the report");
+            var shown = report.Result["msg"]!.Values<string>().ToList();
             Assert.Contains($"Level:    {one.Level}", shown);
             var open = shown[shown.IndexOf("Not proved:")..];
             Assert.Contains(one.Name switch { "redirected" => "- check mode makes no pods", _ => "- no node was asked to pull" }, open);
@@ -168,16 +171,21 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
     }
 
     Task<AnsibleRun> Validate(string inventory, params string[] arguments) =>
-        stage.Ansible().Playbook("validate-passthrough-mode.yml", ["-i", inventory, "-e", "passthrough_become=false", .. arguments], new CommandSettings
-        {
-            WorkingDirectory = Checkout.Playbooks,
-            Environment = new Dictionary<string, string?>
+        stage.Ansible().Playbook(
+            "validate-passthrough-mode.yml",
+            ["-i", inventory, "-e", "passthrough_become=false", .. arguments],
+            new CommandSettings
             {
-                ["PATH"] = $"{Path.GetDirectoryName(Checkout.Tool("kubectl", "usr/bin/kubectl"))}:{Environment.GetEnvironmentVariable("PATH")}",
-                ["KUBECONFIG"] = null,
-                ["HOME"] = stage.Folder.Folder("home"),
-            },
-        });
+                WorkingDirectory = Checkout.Playbooks,
+                Environment = new Dictionary<string, string?>
+                {
+                    ["PATH"] = $"{KubectlFolder}:{Environment.GetEnvironmentVariable("PATH")}",
+                    ["KUBECONFIG"] = null,
+                    ["HOME"] = stage.Folder.Folder("home"),
+                },
+            });
+
+    static string? KubectlFolder => Path.GetDirectoryName(Checkout.Tool("kubectl", "usr/bin/kubectl"));
 
     async Task Judge(string name, Case[] cases)
     {
@@ -203,7 +211,8 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
         Assert.True(wrong.Count == 0, string.Join("\n\n", wrong));
     }
 
-    static bool IsNewPod(string request) => request.StartsWith("POST ", StringComparison.Ordinal) && request.Contains("/pods", StringComparison.Ordinal);
+    static bool IsNewPod(string request) =>
+        request.StartsWith("POST ", StringComparison.Ordinal) && request.Contains("/pods", StringComparison.Ordinal);
 
     // Ansible takes a file for YAML by its name.
     static string Renamed(string path)
@@ -355,7 +364,8 @@ public sealed class ValidationTests(Stage stage) : IClassFixture<Stage>, IAsyncL
             Assert.Contains($"- ICSP redirection: {report["redirection"]}\n", text, StringComparison.Ordinal);
             Assert.Contains($"- Mirrored images: {report["mirrored"]}\n", text, StringComparison.Ordinal);
             // The two verdicts are of the same reads, and neither can pass where the other fails.
-            Assert.Equal((string?)report["redirection"] == "PASS", ((string)report["mirrored"]!).StartsWith("PASS", StringComparison.Ordinal));
+            var mirrored = (string)report["mirrored"]!;
+            Assert.Equal((string?)report["redirection"] == "PASS", mirrored.StartsWith("PASS", StringComparison.Ordinal));
             Assert.All(report["proved"]!.Concat(report["not_proved"]!), sentence => Assert.Contains($"- {sentence}\n", text, StringComparison.Ordinal));
         }
 
