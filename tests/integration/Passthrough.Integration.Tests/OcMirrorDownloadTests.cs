@@ -164,6 +164,39 @@ public sealed class OcMirrorDownloadTests : IDisposable
         Assert.False(Path.Exists(folder["images", ".ansible_async"]));
     }
 
+    /// <summary>The process that is named ends oc-mirror with it.</summary>
+    [Fact]
+    public async Task The_running_download_stops_as_the_play_says()
+    {
+        var tool = new FakeOcMirror(folder["bin"], "4.22");
+        tool.Hold();
+        var interrupted = Start(tool);
+        await When(() => tool.Downloads.Length == 1);
+        await Command.Run("kill", "-INT", $"{interrupted.Id}");
+        await interrupted.Completion;
+        Assert.True(IsRunning());
+
+        // Check mode only looks, so it shows the process and waits for nothing.
+        var look = (await Run(tool, ["--check"])).MustSucceed();
+        var process = System.Text.RegularExpressions.Regex.Match(look.Output, "Stop it: kill ([0-9]+)").Groups[1].Value;
+        (await Command.Run("kill", process)).MustSucceed();
+
+        await When(() => !IsRunning());
+        Assert.Empty(Directory.GetFiles(folder["images"], "mirror_*.tar"));
+    }
+
+    bool IsRunning() => Directory.GetDirectories("/proc").Where(path => char.IsAsciiDigit(Path.GetFileName(path)[0])).Any(path =>
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(path, "cmdline")).Contains(folder["bin", "oc-mirror"] + "\0", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    });
+
     string[] Archives() =>
         [.. Directory.GetFiles(folder["images"], "mirror_*.tar").Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
 
