@@ -39,6 +39,9 @@ public static class ErrorCodes
     /// <summary>Two sources claim one target name.</summary>
     public const string Collision = "COLLISION";
 
+    /// <summary>An archive would be replaced by one that lacks some of its images.</summary>
+    public const string WouldLoseImages = "WOULD_LOSE_IMAGES";
+
     /// <summary>A file cannot be read or written.</summary>
     public const string File = "FILE";
 

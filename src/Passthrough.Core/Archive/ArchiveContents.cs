@@ -55,6 +55,7 @@ public sealed class ArchiveContents
                 Platforms = tree.RootManifest is ImageManifest single && missing.Contains(single.Config.Digest) ? [] : await ImagePlatforms.ReadAsync(Archive, name, tree, cancellation),
                 MissingManifests = tree.Missing,
                 MissingBlobs = missing,
+                Fault = missing.Select(Archive.LinkFault).FirstOrDefault(fault => fault is not null),
                 BytesLeftToBases = absent.Where(blob => Archive.IsLeftToBase(blob.Digest)).Sum(blob => blob.Size),
             };
         }

@@ -28,6 +28,22 @@ public static class ArchiveFormats
     /// <summary>How deep a layout may lie in folders of a tar.</summary>
     const int MaxFolders = 4;
 
+    /// <summary>Each is asked whether it is an archive; nobody packs more together.</summary>
+    const int MostFolders = 64;
+
+    /// <summary>How many names of members an error lists.</summary>
+    const int MostNamed = 10;
+    const int LongestName = 100;
+
+    /// <summary>What each format has in the folder that it begins in.</summary>
+    static readonly ImmutableArray<string> FirstFiles = ["/index.json", "/manifest.json", "/publish/.metadata.json"];
+
+    /// <summary>How files are called that may be archives themselves.</summary>
+    static readonly ImmutableArray<string> Packed = [".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".tar.000"];
+
+    /// <summary>The storage of a registry, in which oc-mirror v2 keeps images.</summary>
+    const string StorageFolder = "/docker/registry/v2/";
+
     /// <summary>Opens an archive, whatever its format.</summary>
     /// <param name="path">A file, a folder, a part of a split set, or the set's name.</param>
     /// <param name="names">Names for images that have lost theirs.</param>
@@ -48,8 +64,10 @@ public static class ArchiveFormats
             {
                 var (tree, missing) = OpenTree(path, options, cancellation);
                 opened.Add(tree);
-                var (part, format) = Recognise(tree) ?? throw (missing.IsEmpty ? Unknown(path, tree) : PartsMissing(path, missing, archive: null));
-                sources.Add((part, format, missing));
+                var found = Recognise(tree);
+                if (found.IsEmpty)
+                    throw missing.IsEmpty ? Unknown(path, tree) : PartsMissing(path, missing, archive: null);
+                sources.AddRange(found.Select(part => (part.Tree, part.Format, missing)));
             }
 
             var archives = new List<IArchive>();
@@ -113,25 +131,52 @@ public static class ArchiveFormats
         return bytes.Holds(0, length) ? Compression.Of(bytes.ReadExactly(0, length)) : null;
     }
 
-    static (ArchiveTree Tree, ArchiveFormat Format)? Recognise(ArchiveTree tree)
+    // At the root, or else in the folders that were packed: people pack a layout with its folder, with notes and checksums, or two at once.
+    static ImmutableArray<(ArchiveTree Tree, ArchiveFormat Format)> Recognise(ArchiveTree tree)
     {
-        for (var (part, depth) = (tree, 0); ; depth++)
+        if (All.FirstOrDefault(candidate => candidate.Recognises(tree)) is { } format)
+            return [(tree, format)];
+        var found = ImmutableArray.CreateBuilder<(ArchiveTree Tree, ArchiveFormat Format)>();
+        var folders = new List<string>();
+        foreach (var folder in FoldersIn(tree))
         {
-            if (All.FirstOrDefault(candidate => candidate.Recognises(part)) is { } format)
-                return (part, format);
-            // What was packed together with the folder that it is in, or lies in a package beside other things.
-            if (depth == MaxFolders || FolderIn(part) is not { } folder)
-                return null;
-            part = new PartOfTree(part, folder);
+            // What lies in an archive is part of it.
+            if (folders.Exists(outer => folder.StartsWith(outer + "/", StringComparison.Ordinal)))
+                continue;
+            var part = new PartOfTree(tree, folder);
+            if (All.FirstOrDefault(candidate => candidate.Recognises(part)) is not { } inner
+                || (inner == OciLayoutArchive.ArchiveFormat && !OciLayoutArchive.IsLayout(part)))
+                continue;
+            folders.Add(folder);
+            found.Add((part, inner));
         }
+
+        return found.ToImmutable();
     }
 
-    static string? FolderIn(ArchiveTree tree)
+    // The folders in which a file lies that begins an archive, the outermost first.
+    static IEnumerable<string> FoldersIn(ArchiveTree tree)
     {
-        var folders = tree.Members.Select(member => member.Name.Split('/') is [var folder, _, ..] ? folder : "").Where(folder => folder.Length > 0).Distinct(StringComparer.Ordinal).Take(2).ToList();
-        if (folders is [var only] && tree.Members.All(member => member.Name == only || member.Name.StartsWith(only + "/", StringComparison.Ordinal)))
-            return only;
-        return tree.FindFile("images/index.json") is not null ? "images" : null;
+        var folders = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var member in tree.Members)
+        {
+            if (folders.Count < MostFolders && FolderOf(member.Name) is { Length: > 0 } folder
+                && folder.Count(letter => letter == '/') < MaxFolders)
+                folders.Add(folder);
+        }
+
+        return folders.OrderBy(folder => folder.Count(letter => letter == '/'));
+    }
+
+    static string? FolderOf(string name)
+    {
+        foreach (var mark in FirstFiles)
+        {
+            if (name.EndsWith(mark, StringComparison.Ordinal))
+                return name[..^mark.Length];
+        }
+
+        return name.IndexOf(StorageFolder, StringComparison.Ordinal) is > 0 and var at ? name[..at] : null;
     }
 
     // Several archives of a tool that spreads its files over many are read as one; the order stays.
@@ -146,7 +191,6 @@ public static class ArchiveFormats
 
     static ModuleException PartsMissing(string path, ImmutableArray<string> missing, IArchive? archive)
     {
-        const int MostNamed = 10;
         var affected = archive?.Images.Where(image => archive is ImageArchive own && !own.IsWhole(image.Root.Digest)).Select(image => image.Reference?.ToString() ?? image.Name).ToList();
         var images = affected switch
         {
@@ -159,13 +203,32 @@ public static class ArchiveFormats
 
     static ModuleException Unknown(string path, ArchiveTree tree)
     {
+        var kind = tree is FolderTree ? "a folder" : "a tar";
+        if (tree.Members.FirstOrDefault(member =>
+            member.Entry.LinkName.Length > 0 && member.Name.Split('/')[^1] is "index.json" or "manifest.json") is { } link)
+        {
+            return new ModuleException(
+                ErrorCodes.ArchiveCorrupt,
+                $"{path} cannot be read: its {link.Name} is a link to {link.Entry.LinkName}, which is not followed",
+                "make the archive again with the files instead of links to them (tar --dereference)");
+        }
+
         foreach (var (recognises, what, hint) in Unreadable)
         {
             if (recognises(tree))
                 return new ModuleException(ErrorCodes.Unsupported, $"{path} is {what}", hint);
         }
 
-        var kind = tree is FolderTree ? "a folder" : "a tar";
-        return new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} is {kind} without index.json: it holds no OCI image layout ({tree.Members.Count()} members)", "give an archive made by this module, or by skopeo copy … oci-archive:FILE");
+        var members = tree.Members.Where(member => member.Entry.Kind != EntryKind.Directory).Take(MostNamed + 1).ToList();
+        var first = members.Take(MostNamed).Select(member => member.Name)
+            .Select(name => name.Length > LongestName ? $"{name[..LongestName]}…" : name);
+        var names = members.Count == 0 ? "" : $": {string.Join(", ", first)}{(members.Count > MostNamed ? ", …" : "")}";
+        var nested = members.Find(member => member.IsFile && Packed.Any(end => member.Name.EndsWith(end, StringComparison.Ordinal)));
+        return new ModuleException(
+            ErrorCodes.ArchiveCorrupt,
+            $"{path} is {kind} without index.json: it holds no OCI image layout ({tree.Members.Count()} members{names})",
+            nested is null ? "give an archive made by this module, or by skopeo copy … oci-archive:FILE"
+                : tree is FolderTree ? $"give the archive in it as path: {System.IO.Path.Combine(path, nested.Name)}"
+                : $"it has another archive in it: unpack {nested.Name} and give that as path");
     }
 }

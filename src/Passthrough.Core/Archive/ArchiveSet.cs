@@ -17,7 +17,7 @@ sealed class ArchiveSet : IArchive
     public ArchiveSet(ImmutableArray<IArchive> archives)
     {
         this.archives = archives;
-        Path = string.Join(", ", archives.Select(archive => archive.Path));
+        Path = string.Join(", ", archives.Select(archive => archive.Path).Distinct(StringComparer.Ordinal));
         Format = string.Join(", ", archives.Select(archive => archive.Format).Distinct(StringComparer.Ordinal));
         (Images, Skipped) = Join();
         Attachments = [.. archives.SelectMany(archive => archive.Attachments).DistinctBy(attachment => $"{attachment.Digest} {attachment.Annotation(Annotations.ContainerdManifestSubject)} {attachment.Annotation(Annotations.RefName)}")];
@@ -35,9 +35,10 @@ sealed class ArchiveSet : IArchive
 
     public ModuleException? IndexFault => archives.Select(archive => archive.IndexFault).OfType<ModuleException>().FirstOrDefault();
 
-    public IEnumerable<ArchivePart> Files => archives.SelectMany(archive => archive.Files);
+    // Two layouts may lie in one file.
+    public IEnumerable<ArchivePart> Files => archives.SelectMany(archive => archive.Files).DistinctBy(part => part.Path);
 
-    public long Size => archives.Sum(archive => archive.Size);
+    public long Size => archives.DistinctBy(archive => archive.Path).Sum(archive => archive.Size);
 
     public ImmutableArray<ArchivedImage> Images { get; }
 
@@ -63,6 +64,9 @@ sealed class ArchiveSet : IArchive
     public IEnumerable<Descriptor> Contents => archives.SelectMany(archive => archive.Contents).DistinctBy(blob => blob.Digest);
 
     public bool Has(Descriptor blob) => archives.Any(archive => archive.Has(blob));
+
+    public ModuleException? LinkFault(Digest digest) =>
+        archives.Select(archive => archive.LinkFault(digest)).FirstOrDefault(fault => fault is not null);
 
     public bool IsLeftToBase(Digest blob) => archives.Any(archive => archive.IsLeftToBase(blob));
 

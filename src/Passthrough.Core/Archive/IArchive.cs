@@ -60,6 +60,11 @@ public interface IArchive : IImageStore, IDisposable
     /// <summary>Whether the archive leaves a blob to an earlier one on purpose: it is whole without it.</summary>
     bool IsLeftToBase(Digest blob) => false;
 
+    /// <summary>
+    /// Where the archive has only a link in the place of a blob or manifest: what is wrong with it. Null for everything else.
+    /// </summary>
+    ModuleException? LinkFault(Digest digest);
+
     /// <summary>Whether the archive has the blob (or manifest), whole by its size; its content is not read.</summary>
     bool Has(Descriptor blob);
 
@@ -74,8 +79,12 @@ public interface IArchive : IImageStore, IDisposable
 /// <param name="NameSource">Where the reference was found: an annotation, a file of the tool that made the archive, or the user's <c>references</c> or <c>registry_map</c>.</param>
 public sealed record ArchivedImage(Descriptor Root, Reference? Reference, string Name, string NameSource)
 {
-    /// <summary>False where the name claims a digest that the manifest does not have: the tool that made the archive changed the image.</summary>
-    public bool DigestPreserved { get; init; } = true;
+    /// <summary>
+    /// Whether upstream has the image under this digest: true where the archive proves it, false where the tool that made the archive is
+    /// known to have changed
+    /// the image, null where the archive does not tell.
+    /// </summary>
+    public bool? DigestPreserved { get; init; }
 
     /// <summary>False where the archive names the image and does not have its manifest: a differential, or what a failed run left. The root's size and type are unknown then.</summary>
     public bool HasManifest { get; init; } = true;
@@ -91,4 +100,12 @@ public sealed record ArchivedImage(Descriptor Root, Reference? Reference, string
 /// <param name="Name">What the archive calls it.</param>
 /// <param name="Digest">Its manifest's; null where it is no image at all.</param>
 /// <param name="Reason">A part of a sentence: <c>it is a chart, not an image</c>.</param>
-public sealed record SkippedContent(string Name, Digest? Digest, string Reason);
+public sealed record SkippedContent(string Name, Digest? Digest, string Reason)
+{
+    /// <summary>
+    /// Whether it is an image that should be there and of which not even the manifest is: whoever loads or verifies the archive fails on
+    /// it. Everything else
+    /// that is not delivered is left out on purpose.
+    /// </summary>
+    public bool IsIncomplete { get; init; }
+}

@@ -58,6 +58,16 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     public bool Has(Descriptor blob) =>
         known.TryGetValue(blob.Digest, out var bytes) ? bytes.Length == blob.Size : Candidates(blob.Digest).Any(member => member.Size == blob.Size && member.IsPresent);
 
+    public ModuleException? LinkFault(Digest digest) =>
+        known.ContainsKey(digest)
+            || Find(digest).Take(MostOfOneName).ToList() is not [{ IsFile: false, Entry.LinkName.Length: > 0 } link, ..] found
+                || found.Exists(member => member.IsFile)
+            ? null
+            : new ModuleException(
+                ErrorCodes.ArchiveCorrupt,
+                $"{digest} in {Path} is a link to {link.Entry.LinkName}, which is not followed",
+                "make the archive again with the files instead of links to them (tar --dereference)") { Blob = digest.ToString() };
+
     public virtual bool IsLeftToBase(Digest blob) => false;
 
     public virtual IEnumerable<Reference> HoldersOf(Digest blob) => [];
@@ -74,7 +84,9 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
             return Task.FromResult<Stream>(new MemoryStream(bytes[(int)offset..].ToArray(), writable: false));
         var candidates = Candidates(blob.Digest).ToList();
         if (candidates.Count == 0)
-            throw new ModuleException(ErrorCodes.NotFound, $"blob {blob.Digest} is not in {Path}", WhenIncomplete ?? "the archive is incomplete: make it again, with all platforms of its images") { Blob = blob.Digest.ToString() };
+            throw LinkFault(blob.Digest)
+                ?? new ModuleException(ErrorCodes.NotFound, $"blob {blob.Digest} is not in {Path}", WhenIncomplete
+                    ?? "the archive is incomplete: make it again, with all platforms of its images") { Blob = blob.Digest.ToString() };
         var fitting = candidates.Where(member => member.Size == blob.Size).ToList();
         if (fitting.Count == 0)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {candidates[0].Size} bytes in {Path}, its manifest says {blob.Size}", "make the archive again") { Blob = blob.Digest.ToString() };
@@ -121,7 +133,7 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
                 return WithMediaType(content, digest);
         }
 
-        return damaged is not { } first ? null
+        return damaged is not { } first ? LinkFault(digest) is { } link ? throw link : null
             : throw (first.Size > Manifest.MaxBytes
                 ? new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} in {Path} has {first.Size} bytes: that is no manifest", "make the archive again") { Blob = digest.ToString() }
                 : new ModuleException(ErrorCodes.DigestMismatch, $"manifest {digest} in {first.Place} is damaged: its bytes do not have that digest", "copy or make the archive again") { Blob = digest.ToString() });
@@ -137,7 +149,7 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         }
         catch (ModuleException)
         {
-            return new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).First().Size);
+            return new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).FirstOrDefault()?.Size ?? 0);
         }
 
         return new Descriptor(MediaTypes.OciManifest, digest, 0);

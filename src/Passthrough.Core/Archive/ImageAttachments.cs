@@ -11,40 +11,99 @@ static class ImageAttachments
     /// <summary>Signatures of lists of contents of … : what is deeper belongs to something else.</summary>
     const int MostSubjects = 1000;
 
-    static readonly string[] CosignSuffixes = [".sig", ".att", ".sbom"];
+    const string SignatureSuffix = ".sig";
 
-    /// <exception cref="ModuleException">One of them is listed and cannot be read.</exception>
-    public static async Task<ImmutableArray<SelectedAttachment>> FindAsync(IImageStore upstream, SelectedImage image, CancellationToken cancellation)
+    static readonly string[] CosignSuffixes = [SignatureSuffix, ".att", ".sbom"];
+
+    /// <summary>What belongs to an image, as far as it can be had: the image is not lost because one of its signatures is.</summary>
+    public static async Task<FoundAttachments> FindAsync(IImageStore upstream, SelectedImage image, CancellationToken cancellation)
     {
-        var found = ImmutableArray.CreateBuilder<SelectedAttachment>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        List<Digest> subjects = [.. image.Tree.Manifests.Select(manifest => manifest.Raw.Digest)];
-        var own = subjects.Count;
-        for (var i = 0; i < subjects.Count && i < MostSubjects; i++)
+        var found = new Finder(upstream, image);
+        if (image.Request.WithReferrers)
+            await found.FindAllAsync(cancellation);
+        else
+            await found.FindSignaturesAsync(cancellation);
+        return new FoundAttachments([.. found.Attachments], [.. found.Warnings]);
+    }
+
+    sealed class Finder(IImageStore upstream, SelectedImage image)
+    {
+        readonly HashSet<string> seen = new(StringComparer.Ordinal);
+        readonly List<Digest> subjects = [.. image.Tree.Manifests.Select(manifest => manifest.Raw.Digest)];
+
+        public List<SelectedAttachment> Attachments { get; } = [];
+
+        public List<string> Warnings { get; } = [];
+
+        public async Task FindAllAsync(CancellationToken cancellation)
         {
-            var subject = subjects[i];
-            foreach (var referrer in await Referrers.FindAsync(upstream, image.Name.WithDigest(subject), cancellation))
-                await AddAsync(subject, referrer.Digest, tag: null);
-            foreach (var suffix in i < own ? CosignSuffixes : [])
+            var own = subjects.Count;
+            for (var i = 0; i < subjects.Count && i < MostSubjects; i++)
             {
-                var tag = Referrers.TagOf(subject) + suffix;
-                if (await upstream.ResolveAsync(image.Name.WithTag(tag), cancellation) is { } signature)
-                    await AddAsync(subject, signature.Digest, tag);
+                await FindReferrersAsync(subjects[i], cancellation);
+                foreach (var suffix in i < own ? CosignSuffixes : [])
+                    await FindTaggedAsync(subjects[i], suffix, cancellation);
             }
         }
 
-        return found.ToImmutable();
+        /// <summary>One request a manifest.</summary>
+        public async Task FindSignaturesAsync(CancellationToken cancellation)
+        {
+            foreach (var subject in subjects.ToList())
+                await FindTaggedAsync(subject, SignatureSuffix, cancellation);
+        }
 
-        async Task AddAsync(Digest subject, Digest digest, string? tag)
+        async Task FindReferrersAsync(Digest subject, CancellationToken cancellation)
+        {
+            IReadOnlyList<Descriptor> listed = [];
+            await TryAsync($"the referrers of {subject}", async () =>
+                listed = await Referrers.FindAsync(upstream, image.Name.WithDigest(subject), cancellation));
+            foreach (var referrer in listed)
+                await TryAsync($"its referrer {referrer.Digest}", () => AddAsync(subject, referrer.Digest, tag: null, cancellation));
+        }
+
+        async Task FindTaggedAsync(Digest subject, string suffix, CancellationToken cancellation)
+        {
+            var tag = Referrers.TagOf(subject) + suffix;
+            await TryAsync($"what may be under its tag {tag}", async () =>
+            {
+                if (await upstream.ResolveAsync(image.Name.WithTag(tag), cancellation) is { } signature)
+                    await AddAsync(subject, signature.Digest, tag, cancellation);
+            });
+        }
+
+        async Task AddAsync(Digest subject, Digest digest, string? tag, CancellationToken cancellation)
         {
             if (!seen.Add($"{subject} {digest} {tag}"))
                 return;
             var tree = await ManifestTree.ReadAsync(upstream, image.Name.WithDigest(digest), cancellation);
-            found.Add(new SelectedAttachment(subject, tag, tree));
+            // A registry may list what is about something else: what tools keep under the same tag.
+            if (tag is null && tree.RootManifest.Subject?.Digest != subject)
+                return;
+            if (tree.Missing.FirstOrDefault() is { } missing)
+                throw new ModuleException(ErrorCodes.NotFound, $"the registry does not have the manifest {missing.Digest} that it names");
+            Attachments.Add(new SelectedAttachment(subject, tag, tree));
             subjects.Add(digest);
+        }
+
+        async Task TryAsync(string what, Func<Task> work)
+        {
+            try
+            {
+                await work();
+            }
+            catch (ModuleException e)
+            {
+                Warnings.Add($"{image.Name} is saved without {what}: {e.Message}");
+            }
         }
     }
 }
+
+/// <summary>What belongs to an image.</summary>
+/// <param name="Attachments">What can be had.</param>
+/// <param name="Warnings">What cannot, and why: one sentence each.</param>
+sealed record FoundAttachments(ImmutableArray<SelectedAttachment> Attachments, ImmutableArray<string> Warnings);
 
 /// <summary>A manifest that belongs to an image without being part of it.</summary>
 /// <param name="Subject">The manifest that it is about.</param>

@@ -52,7 +52,7 @@ public sealed class MirrorNaming
     {
         var target = new Reference(registry.Authority, $"{PrefixFor(upstream.Registry)}/{upstream.Repository}")
         {
-            Tag = upstream.Tag ?? (upstream.Digest is { } digest ? $"{digest.ToString().Replace(':', '-')}.image" : "latest"),
+            Tag = upstream.Tag ?? (upstream.Digest is { } digest ? $"{Referrers.TagOf(digest)}.image" : "latest"),
         };
         if (target.Name.Length > maxNameLength)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"{upstream} would be {target.Name} in the mirror, which has {target.Name.Length} characters; {maxNameLength} is the most that clients accept", "shorten namespace or mirror_path_template") { Image = upstream.ToString() };

@@ -26,7 +26,7 @@ public abstract record Manifest(RawManifest Raw)
     public static Manifest Parse(RawManifest raw)
     {
         var document = ParseObject(raw);
-        return document["manifests"] is JArray
+        return IsList(document)
             ? new ImageIndex(raw, ReadDescriptors(raw, document, "manifests", MediaTypes.OciManifest)) { Subject = ReadSubject(raw, document) }
             : document["layers"] is JArray || document["config"] is JObject
                 ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig), ReadDescriptors(raw, document, "layers", MediaTypes.OciLayerGzip)) { Subject = ReadSubject(raw, document) }
@@ -38,10 +38,15 @@ public abstract record Manifest(RawManifest Raw)
     /// <summary>The media type that a manifest document claims or, where it claims none, shows by its members; null for what is no manifest.</summary>
     public static string? MediaTypeOf(JObject document) =>
         document["mediaType"] is JValue { Value: string type } ? type
-        : document["manifests"] is JArray ? MediaTypes.OciIndex
+        : IsList(document) ? MediaTypes.OciIndex
         : IsVersion1(document) ? MediaTypes.DockerSchema1Signed
         : document["config"] is JObject ? MediaTypes.OciManifest
         : null;
+
+    // Go writes a list of nothing as null.
+    static bool IsList(JObject document) =>
+        document["manifests"] is JArray
+            || (document["manifests"] is JValue { Type: JTokenType.Null } && document["layers"] is null && document["config"] is null);
 
     static bool IsVersion1(JObject document) => document["schemaVersion"] is JValue { Value: 1L };
 

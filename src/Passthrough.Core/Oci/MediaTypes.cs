@@ -56,6 +56,14 @@ public static class MediaTypes
 
     public static bool IsManifest(string mediaType) => IsIndex(mediaType) || IsImageManifest(mediaType);
 
+    /// <summary>
+    /// A layer, or the configuration of a build cache (moby/buildkit, "cacheconfig"): what an index of images never lists.
+    /// </summary>
+    public static bool IsPartOfImage(string mediaType) =>
+        mediaType == "application/vnd.buildkit.cacheconfig.v0"
+        || mediaType.StartsWith("application/vnd.oci.image.layer.", StringComparison.Ordinal)
+        || mediaType.StartsWith("application/vnd.docker.image.rootfs.", StringComparison.Ordinal);
+
     public static bool IsSchema1(string mediaType) => mediaType is DockerSchema1 or DockerSchema1Signed;
 
     /// <summary>Layers that by their type need not be distributed (image-spec layer.md "Non-Distributable Layers"); registries need not hold them.</summary>

@@ -75,7 +75,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
             try
             {
                 var there = await target.ResolveAsync(items[i].Target, token);
-                before = there?.Digest;
+                before = await SameAsync(items[i], there?.Digest, token);
                 isPresent = there is not null && before == items[i].Root.Digest && options.TrustsTags(target)
                     && await HasChildrenAsync(items[i], there, token);
             }
@@ -95,6 +95,7 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
                 pending[i] = before;
             }
         }, cancellation);
+        await AskByGetAsync(items, pending, outcomes, cancellation);
         return pending;
     }
 
@@ -129,6 +130,56 @@ public sealed class ImageCopier(IImageStore source, IImageTarget target, CopyOpt
     // Tags of one repository often share their children: each is asked for once.
     Task<Descriptor?> AskForChildAsync(Reference child, CancellationToken cancellation) =>
         askedChildren.GetOrAdd((child.Repository, child.Digest!), _ => new(() => target.ResolveAsync(child, cancellation))).Value;
+
+    // Some proxies answer HEAD with 404 where GET has the image. Where HEAD has found nothing at all, GET decides: of a few, and if it
+    // finds one, of all.
+    async Task AskByGetAsync(
+        IReadOnlyList<CopyItem> items,
+        ConcurrentDictionary<int, Digest?> pending,
+        ConcurrentDictionary<int, CopyOutcome> outcomes,
+        CancellationToken cancellation)
+    {
+        const int Enough = 2;
+        if (pending.Count < items.Count || pending.Values.Any(before => before is not null))
+            return;
+        var misses = 0;
+        foreach (var i in pending.Keys.Order().TakeWhile(_ => misses < Enough))
+        {
+            Digest? there = null;
+            try
+            {
+                there = (await target.ReadManifestAsync(items[i].Target, cancellation))?.Digest;
+            }
+            catch (ModuleException)
+            {
+                // HEAD has been answered, and the push finds out.
+            }
+
+            if (there is null)
+            {
+                misses++;
+                continue;
+            }
+
+            misses = int.MinValue;
+            pending[i] = await SameAsync(items[i], there, cancellation);
+            if (pending[i] != items[i].Root.Digest || !options.TrustsTags(target))
+                continue;
+            if (!(await ManifestTree.ReadAsync(target, items[i].Target.WithDigest(there), cancellation)).Missing.IsEmpty)
+                continue;
+            outcomes[i] = new CopyOutcome(items[i], CopyStatus.Present) { Before = there };
+            pending.TryRemove(i, out _);
+        }
+    }
+
+    // Registries name a manifest by its sha256, whatever the archive names it by: the same bytes are the same image.
+    async Task<Digest?> SameAsync(CopyItem item, Digest? there, CancellationToken cancellation)
+    {
+        if (there is null || there.Algorithm == item.Root.Digest.Algorithm)
+            return there;
+        var raw = await source.ReadManifestAsync(item.Source.WithDigest(item.Root.Digest), cancellation);
+        return raw is not null && there.OfSameAlgorithm(raw.Bytes.Span) == there ? item.Root.Digest : there;
+    }
 
     // Before the first byte is sent: everything that is bound to fail is known. False where nothing may be sent at all.
     async Task<bool> PrepareAsync(IReadOnlyList<CopyItem> items, ConcurrentDictionary<int, Digest?> pending, ConcurrentDictionary<int, CopyOutcome> outcomes, ImageCopierBlobs blobs, CancellationToken cancellation)

@@ -72,6 +72,12 @@ public sealed class ManifestTree
             if (depth > MaxDepth || seen.Count > MaxManifests)
                 throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{image} has indexes within indexes more than {MaxDepth} deep, or more than {MaxManifests} manifests", "this is no real image") { Image = image.ToString() };
             var manifest = Manifest.Parse(raw);
+            if (manifest.Manifests.FirstOrDefault(child => MediaTypes.IsPartOfImage(child.MediaType)) is { } part)
+                throw new ModuleException(
+                    ErrorCodes.Unsupported,
+                    $"{image} is not an image: its index lists {part.MediaType} {part.Digest}, as build caches of BuildKit do",
+                    "leave it out; a build cache that was exported with image-manifest=true can be copied like an image") { Image = image
+                        .ToString() };
             foreach (var child in manifest.Manifests)
             {
                 if (seen.Contains(child.Digest))

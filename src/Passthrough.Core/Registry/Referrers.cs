@@ -22,7 +22,20 @@ public static class Referrers
     {
         if (await store.ListReferrersAsync(subject, cancellation) is { } listed)
             return listed;
-        return await store.ReadManifestAsync(subject.WithTag(TagOf(subject.Digest!)), cancellation) is { } raw && Manifest.Parse(raw) is ImageIndex index ? index.Children : [];
+        return await ReadListAsync(store, subject, cancellation) is { List: { } list } ? list.Children : [];
+    }
+
+    /// <summary>
+    /// The list that clients keep under the tag of a subject. Some tools tag the image itself like this: that is no list.
+    /// </summary>
+    /// <returns>Whether there is something under the tag, and the list where it is one.</returns>
+    static async Task<(bool IsThere, ImageIndex? List)> ReadListAsync(IImageStore store, Reference subject, CancellationToken cancellation)
+    {
+        var raw = await store.ReadManifestAsync(subject.WithTag(TagOf(subject.Digest!)), cancellation);
+        if (raw is null)
+            return (false, null);
+        var isSubject = raw.Digest == subject.Digest || subject.Digest!.OfSameAlgorithm(raw.Bytes.Span) == subject.Digest;
+        return (true, isSubject ? null : Manifest.Parse(raw) as ImageIndex);
     }
 
     /// <summary>Adds to the list of a registry that does not keep it itself. What the list has stays.</summary>
@@ -36,13 +49,11 @@ public static class Referrers
             return false;
         var place = subject.WithTag(TagOf(subject.Digest!));
         var listed = new List<Descriptor>();
-        if (await target.ReadManifestAsync(place, cancellation) is { } raw)
-        {
-            // Some tools tag images like this: such a one is not ours to replace.
-            if (Manifest.Parse(raw) is not ImageIndex index)
-                return false;
-            listed.AddRange(index.Children);
-        }
+        var (isThere, list) = await ReadListAsync(target, subject, cancellation);
+        // Such an image is not ours to replace.
+        if (isThere && list is null)
+            return false;
+        listed.AddRange(list?.Children ?? []);
 
         var before = listed.Count;
         foreach (var referrer in referrers)

@@ -96,6 +96,15 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             if (IsMissing(response, repository))
                 return false;
             await EnsureSuccessAsync(response, call, token, blob: blob);
+            // A manifest with a wrong size is one that nobody can pull. Some servers answer HEAD with a length of 0, which tells nothing.
+            if (response.Content.Headers is { ContentLength: > 0 and var length, ContentEncoding.Count: 0 } && length != blob.Size)
+            {
+                throw new ModuleException(
+                    ErrorCodes.DigestMismatch,
+                    $"blob {blob.Digest} has {length} bytes in {repository.Name}, but the manifest says {blob.Size}",
+                    "make the archive again; if it is right, the registry's storage is damaged") { Blob = blob.Digest.ToString() };
+            }
+
             return true;
         }, cancellation);
     }

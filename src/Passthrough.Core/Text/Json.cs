@@ -60,12 +60,13 @@ public static class Json
         var isThere = false;
         Walk(utf8, (name, reader) =>
         {
-            if (name != list || reader.TokenType != JsonToken.StartArray)
+            if (name != list || reader.TokenType is not (JsonToken.StartArray or JsonToken.Null))
                 return false;
             if (isThere)
                 throw new JsonReaderException($"{list} stands there twice");
             isThere = true;
-            while (NextToken(reader) != JsonToken.EndArray)
+            // Go writes a list of nothing as null.
+            while (reader.TokenType != JsonToken.Null && NextToken(reader) != JsonToken.EndArray)
                 read(JToken.Load(reader));
             return true;
         });

@@ -123,11 +123,17 @@ sealed class ArchiveRun
     public ImmutableArray<ArchivedImage> Choose(IArchive archive)
     {
         var chosen = archive.Images.Where(image => filter.Takes(image.Reference?.ToString() ?? image.Name, image.Reference?.Name ?? "", image.Root.Digest.ToString())).ToImmutableArray();
-        RequireSome(chosen.Length, archive.Images.Length, archive.Path);
+        if (ChooseIncomplete(archive).Count == 0)
+            RequireSome(chosen.Length, archive.Images.Length, archive.Path);
         foreach (var warning in chosen.Select(image => image.Warning).OfType<string>())
             Context.Warnings.Add(warning);
         return chosen;
     }
+
+    /// <summary>The same of images that are not even half in the archive.</summary>
+    public IReadOnlyList<SkippedContent> ChooseIncomplete(IArchive archive) =>
+        [.. archive.Skipped.Where(content =>
+            content.IsIncomplete && filter.Takes(content.Name, content.Name.Split('@')[0], content.Digest?.ToString() ?? ""))];
 
     /// <summary>The images that the archives at <c>path</c> list.</summary>
     public IReadOnlySet<string> ReadKept()
@@ -155,7 +161,10 @@ sealed class ArchiveRun
         ImageRequest Read(JToken item, int index) => item switch
         {
             JValue { Value: string text } => Of(text, platforms),
-            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!)) : platforms) with { ExpandsRelease = (string?)json["expand"] == "release" },
+            JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!))
+                : platforms) 
+                with { ExpandsRelease = (string?)json["expand"] == "release", WithSignatures = (string?)json["expand"] == "release"
+                    && !LeavesReferrersOut },
             _ => throw Invalid($"images[{index}] is neither a reference nor a dictionary with ref", "write it like quay.io/centos/centos:stream8"),
         };
 

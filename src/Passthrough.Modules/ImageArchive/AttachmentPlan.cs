@@ -142,7 +142,11 @@ sealed class AttachmentPlan
         try
         {
             var tree = await ManifestTree.ReadAsync(archive, new Reference("archive", "list").WithDigest(attachment.Digest), cancellation);
-            return [.. tree.RootManifest.Manifests.Where(child => !tree.Missing.Contains(child)).Select(child => child with { Annotations = attachment.WithAnnotation(Annotations.RefName, null).Annotations })];
+            // An entry counts only where it says itself what it is about.
+            var about = tree.Manifests.Where(manifest => manifest.Subject?.Digest == subject).Select(manifest => manifest.Raw.Digest)
+                .ToHashSet();
+            return [.. tree.RootManifest.Manifests.Where(child => about.Contains(child.Digest))
+                .Select(child => child with { Annotations = attachment.WithAnnotation(Annotations.RefName, null).Annotations })];
         }
         catch (ModuleException)
         {

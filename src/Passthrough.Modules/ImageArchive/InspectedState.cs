@@ -12,6 +12,7 @@ namespace Passthrough.Modules.ImageArchive;
 static class InspectedState
 {
     /// <summary>Of the blobs that images share; the rest saves next to nothing.</summary>
+    const string Incomplete = "incomplete";
     const int MostShared = 50;
 
     public static async Task<ModuleResult> RunAsync(ArchiveRun run, CancellationToken cancellation)
@@ -25,7 +26,9 @@ static class InspectedState
             run.Context.Warnings.Add(fault.Message);
 
         var shared = contents.Blobs.Where(blob => blob.Images > 1).OrderByDescending(blob => blob.Size * (blob.Images - 1)).ThenBy(blob => blob.Digest).ToList();
-        var counts = ResultParts.Counts(contents.Images.Select(StatusOf), "complete", "incomplete", "damaged");
+        var incomplete = run.ChooseIncomplete(archive);
+        var counts = ResultParts
+            .Counts(contents.Images.Select(StatusOf).Concat(incomplete.Select(_ => Incomplete)), "complete", Incomplete, "damaged");
         counts["nameless"] = chosen.Count(image => image.Reference is null);
         counts["attachments"] = archive.Attachments.Length;
         counts["dangling"] = archive.Dangling;
@@ -46,7 +49,10 @@ static class InspectedState
             ["bytes"] = bytes,
         };
         var outcomes = new Dictionary<string, CopyOutcome>(StringComparer.Ordinal);
-        var lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal) { ["images"] = contents.Images.Select(image => Describe(image, outcomes)) };
+        var lists = new Dictionary<string,
+            IEnumerable<JToken>>(
+                StringComparer.Ordinal) { ["images"] = contents.Images.Select(image => Describe(image, outcomes))
+                    .Concat(incomplete.Select(image => IncompleteImages.Describe(image, archive, Incomplete))) };
         var needs = "";
         if (run.HasRegistry)
         {
@@ -57,18 +63,19 @@ static class InspectedState
         }
 
         data["duration_s"] = ResultParts.Seconds(run.Elapsed);
-        var broken = contents.Images.Count(image => !image.IsWhole);
+        var broken = contents.Images.Count(image => !image.IsWhole) + incomplete.Count;
         var whole = broken == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {broken} of them not whole");
         return new ModuleResult
         {
             Changed = false,
-            Message = $"{Wording.Images(contents.Images.Length)}, {Wording.Bytes(contents.UniqueBytes)} ({Wording.Bytes(contents.LogicalBytes)} if nothing were shared){whole}{needs}",
+            Message = $"{Wording.Images(contents.Images.Length + incomplete.Count)}, {Wording.Bytes(contents.UniqueBytes)} "
+                + $"({Wording.Bytes(contents.LogicalBytes)} if nothing were shared){whole}{needs}",
             Data = data,
             Lists = lists,
         };
     }
 
-    static string StatusOf(ImageContent content) => content.Fault is not null ? "damaged" : content.IsWhole ? "complete" : "incomplete";
+    static string StatusOf(ImageContent content) => content.Fault is not null ? "damaged" : content.IsWhole ? "complete" : Incomplete;
 
     static JObject Describe(ImageContent content, Dictionary<string, CopyOutcome> outcomes)
     {
@@ -79,10 +86,10 @@ static class InspectedState
             ["digest"] = content.Image.Root.Digest.ToString(),
             ["media_type"] = content.Image.Root.MediaType,
             ["status"] = StatusOf(content),
-            ["digest_preserved"] = content.Image.DigestPreserved,
             ["platforms"] = ResultParts.Platforms(content.Platforms),
             ["bytes"] = content.Bytes,
         };
+        ResultParts.AddDigestPreserved(json, content.Image);
         if (content.BytesLeftToBases > 0)
             json["bytes_in_bases"] = content.BytesLeftToBases;
         if (!content.MissingManifests.IsEmpty)

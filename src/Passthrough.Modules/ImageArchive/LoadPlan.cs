@@ -61,7 +61,7 @@ sealed record LoadPlan(ImmutableArray<CopyItem> Items, ArchiveContents Contents,
         {
             Platforms = [.. Contents.Images[i].Platforms.Select(platform => platform.ToString())],
             ArchiveId = Contents.Archive.Id,
-            DigestPreserved = Contents.Images[i].Image.DigestPreserved,
+            DigestPreserved = Contents.Images[i].Image.DigestPreserved is not false,
             ExpiresAfter = expiries.GetValueOrDefault(i),
         }).Where((_, i) => isThere(i) && Contents.Images[i].Image.HasManifest);
 

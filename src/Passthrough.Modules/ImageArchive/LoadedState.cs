@@ -17,6 +17,9 @@ static class LoadedState
         var context = run.Context;
         var connection = run.Connect();
         using var archive = run.OpenArchive(cancellation);
+        var incomplete = run.ChooseIncomplete(archive);
+        if (!run.ContinueOnError && IncompleteImages.FaultOf(incomplete, archive) is { } notEvenBegun)
+            throw notEvenBegun;
         var plan = await LoadPlan.MakeAsync(archive, run.Choose(archive), run.Naming(connection), cancellation);
         // What is wrong with the record or its path is known before anything is sent.
         new Recording(run.RecordPath, connection.Endpoint.Authority, checkMode: true)
@@ -31,7 +34,10 @@ static class LoadedState
 
         IImageTarget target = context.CheckMode ? new ReadOnlyTarget(store) : store;
         var report = await plan.CopyAsync(run, target, TargetRoom.Of(connection), run.ContinueOnError, cancellation);
-        var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault();
+        var failure = report.Outcomes.Select(outcome => outcome.Error).OfType<ModuleException>().FirstOrDefault()
+            ?? IncompleteImages.FaultOf(incomplete, archive);
+        if (!report.IsStopped)
+            await OtherAlgorithms.WarnAsync(run, store, report, cancellation);
         if (report.IsStopped)
             failure = Stopped(report);
         var attachments = run.LeavesReferrersOut || report.IsStopped || (failure is not null && !run.ContinueOnError)
@@ -87,7 +93,8 @@ static class LoadedState
             Lists = new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal)
             {
                 ["images"] = report.Outcomes.Select((outcome, i) =>
-                    Describe(outcome, plan.Contents.Images[i], expiries.GetValueOrDefault(i))),
+                    Describe(outcome, plan.Contents.Images[i], expiries.GetValueOrDefault(i)))
+                    .Concat(incomplete.Select(image => IncompleteImages.Describe(image, archive, "failed"))),
                 ["mirror_map"] = ResultParts.MirrorMap(plan.Items),
             },
         };
@@ -217,13 +224,13 @@ static class LoadedState
             ["target"] = outcome.Item.Target.ToString(),
             ["digest"] = outcome.Item.Root.Digest.ToString(),
             ["status"] = StatusOf(outcome),
-            ["digest_preserved"] = content.Image.DigestPreserved,
             ["platforms"] = ResultParts.Platforms(content.Platforms),
             ["bytes"] = content.Bytes,
             ["bytes_uploaded"] = outcome.BytesUploaded,
         };
         if (expiry is not null)
             json["expires_after"] = expiry;
+        ResultParts.AddDigestPreserved(json, content.Image);
         if (outcome.Before is { } before && before != outcome.Item.Root.Digest)
             json["digest_before"] = before.ToString();
         if (outcome.Error is { } error)

@@ -14,6 +14,7 @@ sealed class ProvedImage(string name)
 
     VerifiedArchiveImage? inArchive;
     VerifiedImage? inRegistry;
+    ModuleException? notEvenBegun;
 
     /// <summary>An image that is whole in the archive and not in the registry, or the reverse, has failed.</summary>
     public string Status => Fault is null ? Verified : inArchive?.Fault is null && inRegistry is { IsUnknown: true } ? Unknown : Failed;
@@ -21,13 +22,15 @@ sealed class ProvedImage(string name)
     /// <summary>Whether it belongs to an image and is none itself.</summary>
     public bool IsReferrer => inRegistry is { Image.IsReferrer: true };
 
-    ModuleException? Fault => inArchive?.Fault ?? inRegistry?.Fault;
+    ModuleException? Fault => notEvenBegun ?? inArchive?.Fault ?? inRegistry?.Fault;
 
     /// <summary>What an archive's image is called by.</summary>
     public static string NameOf(VerifiedArchiveImage image) => image.Content.Image.Reference?.ToString() ?? image.Content.Image.Root.Digest.ToString();
 
     // Two images of one name have both to be whole.
     public void Add(VerifiedArchiveImage image) => inArchive = inArchive?.Fault is null ? image : inArchive;
+
+    public void Add(SkippedContent image, IArchive archive) => notEvenBegun = IncompleteImages.FaultOf([image], archive);
 
     public void Add(VerifiedImage image) => inRegistry = inRegistry?.Fault is null ? image : inRegistry;
 

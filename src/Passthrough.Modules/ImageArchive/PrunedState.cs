@@ -119,8 +119,13 @@ static class PrunedState
         images.Select(image => image.Target.ToString()).ToHashSet(StringComparer.Ordinal);
 
     // What another user has pushed since is not ours to remove.
-    static async Task<string> LookUpAsync(RegistryStore store, DeliveredImage image, CancellationToken cancellation) =>
-        await store.ResolveAsync(image.Target, cancellation) is not { } there ? Absent : there.Digest != image.Digest ? Different : Unused;
+    static async Task<string> LookUpAsync(RegistryStore store, DeliveredImage image, CancellationToken cancellation)
+    {
+        // Some proxies answer HEAD with 404 where GET has the image: what is called absent leaves the record.
+        var there = await store.ResolveAsync(image.Target, cancellation)
+            ?? (await store.ReadManifestAsync(image.Target, cancellation))?.Descriptor;
+        return there is null ? Absent : there.Digest != image.Digest ? Different : Unused;
+    }
 
     static async Task PruneAsync(PrunedImage image, AttachedTags attached, Removal removal, bool removes, CancellationToken cancellation)
     {

@@ -40,6 +40,15 @@ static class ResultParts
         return skipped;
     }
 
+    /// <summary>Whether upstream has the image under its digest, and why that is not known or not so.</summary>
+    public static void AddDigestPreserved(JObject json, ArchivedImage image)
+    {
+        json["digest_preserved"] = image.DigestPreserved;
+        if (image.DigestPreserved is null)
+            json["digest_reason"] = "the archive does not tell whether the tool that made it changed the image: podman and skopeo may "
+                + "compress layers again";
+    }
+
     public static JArray Platforms(IEnumerable<Platform> platforms) => new(platforms.Select(platform => platform.ToString()));
 
     /// <summary>What is wrong with one image.</summary>

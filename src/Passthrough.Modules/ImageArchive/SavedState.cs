@@ -28,11 +28,14 @@ static class SavedState
                 : $"{release} has no signature in {context.Arguments.Text("signature_store")}: a cluster will not upgrade to it unforced");
         }
 
-        var options = new SaveOptions { Signatures = expanded.Signatures, Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value, PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
+        var options = new SaveOptions { MayLoseImages = context.Arguments.Flag("force"), Signatures = expanded.Signatures,
+            Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value,
+                PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(expanded.Requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)
             context.Warnings.Add($"the archive that was there is damaged and is made again: {damage}");
+        WarnOfLosses(context, report, run.Path);
         if (report.Changed)
             NoteActions(context, report, run.Path);
         var before = report.Before.Where(image => image.Reference is not null).DistinctBy(image => image.Reference!.ToString()).ToDictionary(image => image.Reference!.ToString(), image => image.Root.Digest, StringComparer.Ordinal);
@@ -88,6 +91,25 @@ static class SavedState
         return expiries;
     }
 
+    static void WarnOfLosses(ModuleContext context, SaveReport report, string path)
+    {
+        const int MostWarnings = 10;
+        const int MostNamed = 5;
+        if (!report.Lost.IsEmpty)
+        {
+            var kept = report.KeptManifest is null ? "" : $"; {report.KeptManifest} still lists them and can be given as base";
+            context.Warnings.Add($"{path} {(context.CheckMode ? "would lose" : "no longer has")} {Wording.Images(report.Lost.Length)} "
+                + $"that it had: {string.Join(", ", report.Lost.Take(MostNamed))}{(report.Lost.Length > MostNamed ? ", …" : "")}{kept}");
+        }
+
+        var warnings = report.Plan.Images.SelectMany(image => image.Warnings).ToList();
+        foreach (var warning in warnings.Take(MostWarnings))
+            context.Warnings.Add(warning);
+        if (warnings.Count > MostWarnings)
+            context.Warnings.Add($"{warnings.Count - MostWarnings} more signatures or other referrers are not saved, for reasons like "
+                + "these");
+    }
+
     static string Summary(ArchiveRun run, SaveReport report)
     {
         var what = $"{Wording.Images(report.Plan.Images.Length)}, {Wording.Bytes(UniqueBytes(report))}";
@@ -121,7 +143,7 @@ static class SavedState
         };
         if (expiries.TryGetValue(image.Name.ToString(), out var expiry))
             json["expires_after"] = expiry;
-        if (image.Request.WithReferrers)
+        if (image.Request.WithReferrers || !image.Attachments.IsEmpty)
             json["referrers"] = new JArray(image.Attachments.Select(attachment => new JObject { ["subject"] = attachment.Subject.ToString(), ["digest"] = attachment.Tree.Root.Digest.ToString(), ["tag"] = attachment.Tag }));
         if (image.SourceDigest != digest)
         {
@@ -136,6 +158,8 @@ static class SavedState
     {
         if (!report.SidecarsOnly)
             context.Actions.Add($"write {path}");
+        if (report.KeptManifest is { } kept)
+            context.Actions.Add($"write {kept}");
         context.Actions.Add($"write {ArchiveSaver.ManifestPath(path)}");
         context.Actions.Add($"write {ArchiveSaver.ChecksumPath(path)}");
     }

@@ -46,10 +46,14 @@ static class VerifiedState
             var proof = await new ArchiveVerifier(opened!, run.Concurrency, run.Context.Progress).VerifyAsync(chosen, cancellation);
             foreach (var image in proof.Images)
                 Of(images, ProvedImage.NameOf(image)).Add(image);
-            fault = proof.Fault;
+            var incomplete = run.ChooseIncomplete(opened!);
+            foreach (var image in incomplete)
+                Of(images, image.Name).Add(image, opened!);
+            fault = proof.Fault ?? IncompleteImages.FaultOf(incomplete, opened!);
             data["damaged_blobs"] = new JArray(proof.Damaged.Select(damage => damage.Blob));
             data["bytes"] = new JObject { ["hashed"] = proof.BytesHashed };
-            said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {opened!.Path} is whole");
+            said.Add($"{Wording.Images(proof.Images.Length)}, {Wording.Bytes(proof.BytesHashed)} hashed: {opened!.Path} "
+                + $"{(fault is null ? "is whole" : "is not whole")}");
         }
 
         if (connection is not null)

@@ -82,6 +82,26 @@ public sealed class DockerArchiveTests : IDisposable
         Assert.Equal($"quay.io/a/b:1 in {folder["a.tar"]} needs the file x/layer.tar, which is a link to {target}, no file of the archive", error.Message);
     }
 
+    public static TheoryData<string, byte[]> Packings => new()
+    {
+        { "xz", [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, 1, 2] },
+        { "bzip2", "BZh91AY"u8.ToArray() },
+        { "lz4", [0x04, 0x22, 0x4D, 0x18, 0x40] },
+        { "lzma", [0x5D, 0, 0, 0x80, 0] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Packings))]
+    public void A_layer_that_is_packed_in_a_way_that_registries_do_not_take_is_called_what_it_is(string name, byte[] start)
+    {
+        var error = Assert.Throws<ModuleException>(() =>
+            Open(new TarBuilder().File("c.json", Config(Base)).File("1.tar", start), Manifest("c.json", ["quay.io/a/b:1"], "1.tar")));
+
+        Assert.Equal((ErrorCodes.Unsupported, "load it with podman or docker and save it again"), (error.Code, error.Hint));
+        Assert.Contains($"has the layer 1.tar, which is compressed with {name}: registries take layers with gzip, zstd or no compression",
+            error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_does_not_fit_together_is_named()
     {

@@ -114,9 +114,54 @@ public sealed class OcMirrorTests : IDisposable
 
         Assert.Equal(6, archive.Attachments.Length);
         Assert.All(archive.Attachments, attachment => Assert.Equal(attachment.Annotation(Annotations.ContainerdManifestSubject)!.Replace(':', '-') + ".sig", attachment.Annotation(Annotations.RefName)));
-        Assert.Equal(["openshift/graph-image:latest", "redhat/demo-operator-index:c0cc876a3d8866754ece1a685dbd9c07"], archive.Skipped.Select(skipped => skipped.Name).Order());
-        Assert.Equal("it was built by oc-mirror for the update service and has no upstream; name it in references to take it along", archive.Skipped.Single(skipped => skipped.Name.StartsWith("openshift", StringComparison.Ordinal)).Reason);
-        Assert.StartsWith("it is a catalog that oc-mirror has filtered", archive.Skipped.Single(skipped => skipped.Name.StartsWith("redhat", StringComparison.Ordinal)).Reason, StringComparison.Ordinal);
+        var skipped = Assert.Single(archive.Skipped);
+        Assert.Equal("redhat/demo-operator-index:v4.16", skipped.Name);
+        Assert.StartsWith("it is the catalog as upstream has it", skipped.Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("oc-mirror-v2-4.22-full.tar", "sha256:561869a6ddb749a53a0cc2e2d8966a15a6980a801f5e2e8a9a18e0cb8fe422b2")]
+    [InlineData("oc-mirror-v2-4.22-split", "sha256:0a34e13ef4b262ded9d0d7d76b265ca0831e4ffc1942c0adad1435aa8225ac9b")]
+    public void The_filtered_catalog_stands_under_the_tag_and_the_graph_image_is_delivered(string file, string digest)
+    {
+        using var archive = RecordedArchive.Of(file).Open();
+
+        var catalog = archive.Images.Single(image => image.Reference?.Repository == "redhat/demo-operator-index");
+        Assert.Equal(("registry.example.org:5010/redhat/demo-operator-index:v4.16", digest),
+            (catalog.Reference!.ToString(), catalog.Root.Digest.ToString()));
+        Assert.False(catalog.DigestPreserved);
+        var graph = archive.Images.Single(image => image.Name == "openshift/graph-image:latest");
+        Assert.Equal("quay.example.com/openshift/graph-image:latest", graph.Reference!.ToString());
+        Assert.Null(graph.DigestPreserved);
+        Assert.Contains("graphDataImage", graph.Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_original_catalog_stands_under_the_tag_where_it_is_asked_for_by_name()
+    {
+        using var archive = ArchiveFormats.Open(PathOf(V2New), new ImageNames(new Dictionary<string, Reference>
+        {
+            ["redhat/demo-operator-index:v4.16"] = Reference.Parse("registry.example.org:5010/redhat/demo-operator-index:v4.16"),
+        }));
+
+        var catalog = archive.Images.Single(image => image.Reference?.Repository == "redhat/demo-operator-index");
+        Assert.True(catalog.DigestPreserved);
+        Assert.Contains(archive.Skipped, skipped =>
+            skipped.Reason.StartsWith("it is a catalog that oc-mirror has filtered", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("oc-mirror-v2-4.17-full.tar")]
+    [InlineData("oc-mirror-v1-seq1.tar")]
+    public void A_catalog_that_the_archive_has_only_unfiltered_is_said_to_be_so(string file)
+    {
+        using var archive = RecordedArchive.Of(file).Open();
+
+        var catalog = archive.Images.Single(image => image.Reference?.Repository == "redhat/demo-operator-index");
+        Assert.Contains("is delivered unfiltered", catalog.Warning, StringComparison.Ordinal);
+        if (archive.Format == "oc-mirror-v1")
+            Assert.Contains(archive.Skipped, skipped =>
+                skipped.Name == "registry.example.org:5010/redhat/demo-operator-index:v4.16 (filtered)");
     }
 
     [Fact]

@@ -58,6 +58,20 @@ public sealed class ImageCopierTests : IDisposable
     }
 
     [Fact]
+    public async Task GET_decides_where_HEAD_and_GET_disagree()
+    {
+        using var archive = Archive(Images);
+        target.HidesManifestsFromHead = true;
+        await Copy(archive);
+        target.ClearRequests();
+
+        var report = await Copy(archive);
+
+        Assert.All(report.Outcomes, outcome => Assert.Equal(CopyStatus.Present, outcome.Status));
+        Assert.Empty(target.Writes);
+    }
+
+    [Fact]
     public async Task Check_mode_says_what_would_be_sent_and_sends_nothing()
     {
         using var archive = Archive(Images);

@@ -40,6 +40,24 @@ public sealed class RegistryStoreTests : IAsyncLifetime, IDisposable
     Reference Name(string repository, string? tag = "v1") => new(registry.Name, repository) { Tag = tag };
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(-1)]
+    public async Task A_blob_is_not_taken_for_one_of_another_size(int difference)
+    {
+        using var store = Store();
+        await registry.Push(Image, "team/sized", "v1");
+        var blob = Image.AllBlobs.First().Descriptor;
+
+        Assert.True(await store.HasBlobAsync(Name("team/sized"), blob, default));
+        var wrong = blob with { Size = blob.Size + difference };
+        var error = await Assert.ThrowsAsync<ModuleException>(() => store.HasBlobAsync(Name("team/sized"), wrong, default));
+
+        Assert.Equal(ErrorCodes.DigestMismatch, error.Code);
+        Assert.Contains($"has {blob.Size} bytes in {registry.Name}/team/sized, but the manifest says {wrong.Size}", error.Message,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(UploadForm.PostThenPut)]
     [InlineData(UploadForm.PostPatchPut)]
     public async Task What_was_put_is_read_back_byte_by_byte(UploadForm form)

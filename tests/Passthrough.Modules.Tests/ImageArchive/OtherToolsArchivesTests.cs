@@ -91,6 +91,50 @@ public sealed class OtherToolsArchivesTests : IAsyncLifetime
         Bad(await stage.Run("loaded", more: ("path", new JArray())), "INVALID_ARGUMENT", "path names no archive");
     }
 
+    [Theory]
+    [InlineData("podman-5.8.6-save-oci.tar", null)]
+    [InlineData("skopeo-1.22.0-oci-multiarch.tar", null)]
+    [InlineData("skopeo-1.22.0-sync-scoped.tar", null)]
+    [InlineData("docker-28.5.2-containerd-save-multi.tar", true)]
+    [InlineData("podman-5.8.6-save-oci-digest.tar", false)]
+    public async Task What_an_archive_does_not_tell_about_digests_is_not_claimed(string file, bool? isPreserved)
+    {
+        var image = Good(await Run("inspected", file))["images"]![0]!;
+
+        Assert.Equal(isPreserved, (bool?)image["digest_preserved"]);
+        Assert.Equal(isPreserved is null,
+            ((string?)image["digest_reason"])?.StartsWith("the archive does not tell", StringComparison.Ordinal) == true);
+    }
+
+    [Fact]
+    public async Task An_image_that_an_interrupted_sync_left_is_named_in_every_state()
+    {
+        const string Incomplete = "quay.io/team/other:2";
+        foreach (var (name, image) in new[] { ("quay.io/team/app:1", ToolImage), (Incomplete, WebImage) })
+        {
+            stage.Folder.Write($"sync/{name}/version", "Directory Transport Version: 1.1\n");
+            foreach (var blob in image.AllBlobs)
+                File.WriteAllBytes(stage.Folder[$"sync/{name}/{blob.Digest.Hex}"], blob.Bytes);
+            if (name != Incomplete)
+                File.WriteAllBytes(stage.Folder[$"sync/{name}/manifest.json"], image.Manifest.Bytes.ToArray());
+        }
+
+        var inspected = Good(await Run("inspected"));
+        Assert.Equal(["quay.io/team/app:1: complete", $"{Incomplete}: incomplete"], Statuses(inspected));
+        Assert.Equal(1, (int)inspected["counts"]!["incomplete"]!);
+        Assert.Contains("1 of them not whole", (string)inspected["msg"]!, StringComparison.Ordinal);
+        var verified = Bad(await Run("verified", ("registry_host", null)), "NOT_PROVED", $"{Incomplete} is incomplete");
+        Assert.Equal(["quay.io/team/app:1: verified", $"{Incomplete}: failed"], Statuses(verified));
+        Bad(await Run("loaded"), "ARCHIVE_CORRUPT", $"{Incomplete} is incomplete");
+        Assert.Empty((await stage.Mirror.Requests()).Where(request => request.Method is "PUT" or "POST"));
+        Assert.Equal(["quay.io/team/app:1: loaded", $"{Incomplete}: failed"],
+            Statuses(Bad(await Run("loaded", ("on_error", "continue")), "ARCHIVE_CORRUPT", Incomplete)));
+        Assert.False(Changed(await Run("loaded", ("exclude", new JArray(Incomplete)))));
+
+        Task<JObject> Run(string state, params (string Name, JToken? Value)[] more) =>
+            stage.Run(state, more: [("path", stage.Folder["sync"]), .. more]);
+    }
+
     Task<JObject> Load(string file) => Run("loaded", file);
 
     Task<JObject> Run(string state, string file) => stage.Run(state, more: ("path", Recorded(file)));

@@ -44,6 +44,42 @@ public sealed class ReleaseTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Its_cosign_signatures_and_those_of_its_components_travel_by_default()
+    {
+        var unsigned = Good(await Save(Expanded));
+        Assert.DoesNotContain(unsigned["images"]!, image => image["referrers"] is JArray { Count: > 0 });
+        var release = Digest.Parse((string)Image(unsigned, Release)["digest"]!);
+        var ofRelease = ImageBuilder.Image([ImageBuilder.Layer("signature of the release", 300)]);
+        var ofTool = ImageBuilder.Image([ImageBuilder.Layer("signature of a component", 300)]);
+        await stage.Upstream.Push(ofRelease, "quay.io/openshift-release-dev/ocp-release", Referrers.TagOf(release) + ".sig");
+        await stage.Upstream.Push(ofTool, "quay.io/team/tool", Referrers.TagOf(ToolImage.Digest) + ".sig");
+        await stage.Upstream.Push(ofTool, "quay.io/team/tool", Referrers.TagOf(ToolImage.Digest) + ".att");
+
+        var saved = Good(await Save(Expanded));
+
+        Assert.Equal([ofRelease.Digest.ToString()], Image(saved, Release)["referrers"]!.Select(signature => (string)signature["digest"]!));
+        Assert.Equal(
+            [Referrers.TagOf(ToolImage.Digest) + ".sig"],
+            Image(saved, $"quay.io/team/tool@{ToolImage.Digest}")["referrers"]!.Select(signature => (string)signature["tag"]!));
+        Assert.False(Changed(await Save(Expanded)));
+        Assert.Equal(2, Good(await stage.Run("loaded"))["referrers"]!.Count());
+        Good(await stage.Run("verified"));
+    }
+
+    [Fact]
+    public async Task A_signature_that_upstream_does_not_have_costs_one_request_and_no_word()
+    {
+        var without = (int)Good(await Save(Expanded, more: ("include_referrers", false)))["requests"]!["total"]!;
+        File.Delete(stage.Archive);
+
+        var saved = Good(await Save(Expanded));
+
+        // The release, the tool, and an index of two platforms.
+        Assert.Equal(5, (int)saved["requests"]!["total"]! - without);
+        Assert.DoesNotContain(saved["warnings"]!, warning => ((string)warning!).Contains(".sig", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Its_signatures_travel_with_it_and_become_a_ConfigMap()
     {
         var unsigned = Good(await Save(Expanded));
@@ -147,5 +183,6 @@ public sealed class ReleaseTests : IAsyncLifetime
 
     static JObject Expanded => new() { ["ref"] = Release, ["expand"] = "release" };
 
-    Task<JObject> Save(JObject image, string? store = null) => stage.Run("saved", more: [("images", new JArray(image)), ("signature_store", store ?? Store)]);
+    Task<JObject> Save(JObject image, string? store = null, params (string Name, JToken? Value)[] more) =>
+        stage.Run("saved", more: [("images", new JArray(image)), ("signature_store", store ?? Store), .. more]);
 }

@@ -99,6 +99,26 @@ public sealed class UnusualImagesTests : IAsyncLifetime
         Assert.Equal([$"blob {large.Digest} has 21.0 GiB, and Quay takes 20.0 GiB unless it is configured otherwise"], loaded["warnings"]!.Select(warning => (string)warning!));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_image_whose_digest_is_a_sha512_is_delivered_once_and_what_is_lost_is_said(bool isTagged)
+    {
+        var digest = Digest.Parse("sha512:" + new string('0', 128)).OfSameAlgorithm(ToolImage.Manifest.Bytes.Span);
+        var image = ToolImage with { Manifest = new RawManifest(ToolImage.Manifest.MediaType, ToolImage.Manifest.Bytes, digest) };
+        var reference = isTagged ? "quay.io/team/long:1" : $"quay.io/team/long@{digest}";
+        var path = stage.WriteArchive("long.tar", (reference, image));
+
+        var loaded = Good(await stage.Run("loaded", more: ("path", path)));
+
+        Assert.Equal(isTagged ? "1" : $"sha512-{digest.Hex[..64]}.image", ((string)Image(loaded, reference)["target"]!).Split(':')[^1]);
+        Assert.Contains(loaded["warnings"]!, warning =>
+            ((string)warning!).Contains($"does not keep its digest {digest}", StringComparison.Ordinal));
+        Assert.False(Changed(await stage.Run("loaded", more: ("path", path))));
+        Assert.Equal($"{reference}: present", Assert.Single(Statuses(await stage.Run("loaded", check: true, more: ("path", path)))));
+        Good(await stage.Run("verified", more: ("path", path)));
+    }
+
     async Task<byte[]> Read(string path, string accept)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(stage.Mirror.Address, $"/v2/mirror/quay.io/team/unusual/{path}"));

@@ -13,11 +13,12 @@ public static class OciLayout
     /// <param name="images">By the text that becomes <c>org.opencontainers.image.ref.name</c>.</param>
     public static void Write(string folder, IReadOnlyDictionary<string, BuiltImage> images)
     {
-        var blobs = Directory.CreateDirectory(Path.Combine(folder, "blobs", "sha256")).FullName;
+        var blobs = FolderOf("sha256");
         foreach (var image in images.Values)
         {
             foreach (var manifest in image.Manifests)
-                File.WriteAllBytes(Path.Combine(blobs, manifest.Digest.Hex), manifest.Manifest.Bytes.ToArray());
+                File.WriteAllBytes(Path.Combine(FolderOf(manifest.Digest.Algorithm), manifest.Digest.Hex),
+                    manifest.Manifest.Bytes.ToArray());
             foreach (var blob in image.AllBlobs)
                 File.WriteAllBytes(Path.Combine(blobs, blob.Digest.Hex), blob.Bytes);
         }
@@ -32,6 +33,8 @@ public static class OciLayout
                 Annotations = new Dictionary<string, string> { [Annotations.RefName] = image.Key }.ToImmutableSortedDictionary(),
             }))),
         }));
+
+        string FolderOf(string algorithm) => Directory.CreateDirectory(Path.Combine(folder, "blobs", algorithm)).FullName;
     }
 
     /// <summary>The same as one uncompressed tar.</summary>

@@ -26,6 +26,9 @@ public sealed class MemoryRegistry : IImageTarget
     /// <summary>Refuses to mount, so that content is sent.</summary>
     public bool RefusesMounts { get; set; }
 
+    /// <summary>Answers HEAD of a manifest as if there were none, as some proxies do.</summary>
+    public bool HidesManifestsFromHead { get; set; }
+
     /// <summary>Called before a blob is put; may throw.</summary>
     public Action<Reference, Descriptor>? BeforePutBlob { get; set; }
 
@@ -65,7 +68,7 @@ public sealed class MemoryRegistry : IImageTarget
     public Task<Descriptor?> ResolveAsync(Reference image, CancellationToken cancellation)
     {
         requests.Enqueue($"HEAD manifest {Key(image)}");
-        return Task.FromResult(Find(image)?.Descriptor);
+        return Task.FromResult(HidesManifestsFromHead ? null : Find(image)?.Descriptor);
     }
 
     public Task<RawManifest?> ReadManifestAsync(Reference image, CancellationToken cancellation)

@@ -82,21 +82,23 @@ sealed class DockerArchive : ImageArchive
         if (entry.LayerSources.TryGetValue(diffId.ToString(), out var source) && !source.Urls.IsEmpty && Tree.Find(Normalise(path)) is null)
             return source with { MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" };
         var member = Resolve(path, label);
-        var (suffix, isCompressed) = CompressionOf(member);
-        var digest = isCompressed ? NamedDigest(path) is { } named && named != diffId ? named : Hash(member) : diffId;
+        var compression = CompressionOf(member, label);
+        var digest = compression is not null ? NamedDigest(path) is { } named && named != diffId ? named : Hash(member) : diffId;
         places[digest] = member;
-        return new Descriptor("application/vnd.oci.image.layer.v1.tar" + suffix, digest, member.Size);
+        return new Descriptor("application/vnd.oci.image.layer.v1.tar" + (compression is null ? "" : "+" + compression.Name), digest,
+            member.Size);
     }
 
-    static (string Suffix, bool IsCompressed) CompressionOf(ArchiveMember layer)
+    // A layer is a tar, or one that registries take as it is: what is packed in another way has neither the digest nor the size of what the
+    // configuration names.
+    Compression? CompressionOf(ArchiveMember layer, string label)
     {
-        var start = layer.Read(Compression.MagicLength);
-        return Compression.Of(start) switch
-        {
-            Compression { Name: "gzip" } => ("+gzip", true),
-            Compression { Name: "zstd" } => ("+zstd", true),
-            _ => ("", false),
-        };
+        var compression = Compression.Of(layer.Read(Compression.MagicLength));
+        return compression is null or { Name: "gzip" or "zstd" } ? compression : throw new ModuleException(
+            ErrorCodes.Unsupported,
+            $"{label} in {Path} has the layer {layer.Name}, which is compressed with {compression.Name}: registries take layers with "
+                + "gzip, zstd or no compression",
+            "load it with podman or docker and save it again");
     }
 
     // crane names layers by the digest of their bytes: "<hex>.tar.gz".
@@ -171,7 +173,7 @@ sealed class DockerArchive : ImageArchive
         return string.Join('/', parts);
     }
 
-    static string Normalise(string path) => path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
+    static string Normalise(string path) => TarIndex.Normalise(path);
 
     ModuleException Broken(string label, string what) =>
         new(ErrorCodes.ArchiveCorrupt, $"{label} in {Path} {what}", "make the archive again");

@@ -34,7 +34,9 @@ sealed class ImgpkgArchive : ImageArchive
             if (DigestTag.Parse(image["Tag"] is JValue { Value: string tag } ? tag : null) is { } attached)
                 attachments.Add(attached.Attach(root));
             else
-                images.AddRange(Names(image, root).Select(written => names.NameOf(root, written?.ToString() ?? "", written, "manifest.json Refs")));
+                images.AddRange(Names(image, root)
+                    .Select(written => names.NameOf(root, written?.ToString() ?? "", written, "manifest.json Refs"))
+                        .Select(named => named with { DigestPreserved = named.DigestPreserved ?? true }));
         }
 
         Images = [.. images.DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];

@@ -17,6 +17,7 @@ sealed class OcMirrorV1Archive : ImageArchive
 {
     const string FormatName = "oc-mirror-v1";
     const string CatalogsFolder = "catalogs/";
+    const string GraphFolder = "cincinnati/";
     const string SignaturesFolder = "release-signatures/";
 
     readonly ImmutableArray<OcMirrorV1Metadata> sequences;
@@ -38,6 +39,10 @@ sealed class OcMirrorV1Archive : ImageArchive
                 Place(Named(sequence, image, names), image.Type == OcMirrorV1Metadata.GraphType ? "it was built by oc-mirror and has no upstream" : null);
             foreach (var catalog in sequence.Catalogs)
             {
+                if (catalog is { IsFiltered: true, Reference: not null })
+                    skipped.Add(new SkippedContent($"{catalog.Name} (filtered)",
+                        null, "oc-mirror v1 builds the filtered catalog only when it publishes an archive, so the archive does not have "
+                            + "it as an image"));
                 if (catalog.Pin is { } pin)
                     Place(Named(catalog, pin, names), catalog.Reference is null ? "it came from a folder, not from a registry" : null);
                 else
@@ -45,6 +50,9 @@ sealed class OcMirrorV1Archive : ImageArchive
             }
         }
 
+        if (tree.Members.Any(member => member.IsFile && member.Name.StartsWith(GraphFolder, StringComparison.Ordinal)))
+            skipped.Add(new SkippedContent(GraphFolder.TrimEnd('/'),
+                null, "oc-mirror v1 builds the image of the update graph only when it publishes an archive, which has the data alone"));
         Images = [.. images.Values];
         Skipped = skipped.ToImmutable();
         Signatures = ReadSignatures(tree);
@@ -168,11 +176,18 @@ sealed class OcMirrorV1Archive : ImageArchive
         // The digest of the name; id is another image's where two hosts have the same path and tag.
         var digest = image.Name.Digest!;
         var reference = sequence.UpstreamTag(image) is { } tag ? image.Name.WithTag(tag) : image.Name;
-        return names.NameOf(Describe(digest), $"{image.Path}:{image.Tag}", reference, "publish/.metadata.json") with { HasManifest = Find(digest).Any() };
+        return names.NameOf(Describe(digest), $"{image.Path}:{image.Tag}", reference, "publish/.metadata.json")
+            with { HasManifest = Find(digest).Any(), DigestPreserved = true };
     }
 
-    ArchivedImage Named(OcMirrorV1Catalog catalog, Digest pin, ImageNames names) =>
-        names.NameOf(Describe(pin), catalog.Name, catalog.Reference, "publish/.metadata.json operators") with { HasManifest = Find(pin).Any() };
+    // The tool filters a catalog only when it publishes it.
+    ArchivedImage Named(OcMirrorV1Catalog catalog, Digest pin, ImageNames names)
+    {
+        var image = names.NameOf(Describe(pin), catalog.Name, catalog.Reference, "publish/.metadata.json operators")
+            with { HasManifest = Find(pin).Any(), DigestPreserved = true };
+        return image with { Warning = image.Warning
+            ?? (catalog.IsFiltered ? OcMirrorCatalogs.Unfiltered(image.Reference?.ToString() ?? image.Name) : null) };
+    }
 
     static Digest? BlobOf(string name) => name.StartsWith("blobs/", StringComparison.Ordinal) ? DigestOf(name["blobs/".Length..]) : null;
 

@@ -31,7 +31,11 @@ sealed class OcMirrorV1Metadata
         Images = [.. Items(past, "associations").Select(ReadImage).OfType<OcMirrorV1Image>()];
         Past = [.. Items(json, "pastAssociations").Select(ReadPast).OfType<OcMirrorV1Past>()];
         asked = [.. Items(past["mirror"] as JObject, "additionalImages").Select(image => Text(image["name"])).OfType<string>().Select(Parse).OfType<Reference>()];
-        Catalogs = [.. Items(past, "operators").Select(ReadCatalog)];
+        var whole = Items(past["mirror"] as JObject, "operators")
+            .Where(item => item["full"] is JValue { Value: true } && item["packages"] is not JArray { Count: > 0 })
+                .Select(item => Text(item["catalog"])).ToHashSet(StringComparer.Ordinal);
+        Catalogs = [.. Items(past, "operators").Select(ReadCatalog)
+            .Select(catalog => catalog with { IsFiltered = !whole.Contains(catalog.Name) })];
     }
 
     /// <summary>From 1.</summary>
@@ -130,7 +134,11 @@ sealed record OcMirrorV1Image(Reference Name, string Path, string Tag, string Ty
 /// <param name="Name">As it was asked for.</param>
 /// <param name="Reference">The same, where it is in a registry.</param>
 /// <param name="Pin">Its digest; null where the tool did not note it.</param>
-sealed record OcMirrorV1Catalog(string Name, Reference? Reference, Digest? Pin);
+sealed record OcMirrorV1Catalog(string Name, Reference? Reference, Digest? Pin)
+{
+    /// <summary>Whether the tool takes only a part of it: without packages and <c>full</c> the heads of its channels.</summary>
+    public bool IsFiltered { get; init; }
+}
 
 /// <summary>An upstream repository, and the blobs and manifests that were brought with it.</summary>
 sealed record OcMirrorV1Past(Reference Repository, ImmutableArray<Digest> Content);

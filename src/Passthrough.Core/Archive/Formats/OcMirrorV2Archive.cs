@@ -39,34 +39,51 @@ sealed class OcMirrorV2Archive : ImageArchive
     {
         var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
         tags = ReadTags(tree, skipped);
-        var filters = tree.Members.Select(member => FilterIn(member.Name)).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var filters = tree.Members.Select(member => FilterIn(member.Name)).OfType<(string Catalog, string Filter)>()
+            .ToLookup(found => found.Filter, found => found.Catalog, StringComparer.Ordinal);
         var ordinary = tags.Where(tag => tag is { IsAttachment: false, Repository: not GraphRepository } && !filters.Contains(tag.Tag)).ToList();
         var origins = OcMirrorV2Origins.Recover(tree, ordinary);
         skipped.AddRange(origins.Unreadable);
 
         var images = ImmutableArray.CreateBuilder<ArchivedImage>();
         var attachments = ImmutableArray.CreateBuilder<Descriptor>();
+        var filtered = ordinary.Where(tag => !tag.IsDigestOnly && !IsKnown(tag)).Select(tag => (Catalog: tag, Filtered: FilteredOf(tag)))
+            .Where(pair => pair.Filtered is not null).ToDictionary(pair => pair.Catalog, pair => pair.Filtered!);
         foreach (var tag in tags)
         {
-            var isKnown = names.Names(tag.Name, tag.Digest.ToString());
-            if (tag.IsAttachment && !isKnown)
+            if (tag.IsAttachment && !IsKnown(tag))
             {
                 if (Find(tag.Digest).Any())
                     attachments.Add(DigestTag.Parse(tag.Tag)!.Attach(Describe(tag.Digest)));
                 else
                     Dangling++;
             }
-            else if (tag.Repository == GraphRepository && !isKnown)
+            else if (tag.Repository == GraphRepository && !IsKnown(tag))
             {
-                skipped.Add(new SkippedContent(tag.Name, tag.Digest, "it was built by oc-mirror for the update service and has no upstream; name it in references to take it along"));
+                if (origins.RegistryOfReleases is { } registry)
+                    images.Add(Graph(tag, registry));
+                else
+                    skipped.Add(new SkippedContent(tag.Name,
+                        tag.Digest, "it was built by oc-mirror for the update service and has no upstream; name it in references to take "
+                            + "it along"));
             }
-            else if (filters.Contains(tag.Tag) && !isKnown)
+            else if (filtered.TryGetValue(tag, out var catalog))
             {
-                skipped.Add(new SkippedContent(tag.Name, tag.Digest, "it is a catalog that oc-mirror has filtered, which has another digest than the upstream's; the original goes to its tag"));
+                images.AddRange(Named(tag, catalog, origins, names));
+                skipped.Add(new SkippedContent(tag.Name,
+                    tag.Digest, "it is the catalog as upstream has it; the one that oc-mirror has filtered goes to its tag; name it in "
+                        + "references to take it along"));
+            }
+            else if (filters.Contains(tag.Tag) && !IsKnown(tag))
+            {
+                if (!filtered.ContainsValue(tag))
+                    skipped.Add(new SkippedContent(tag.Name,
+                        tag.Digest, "it is a catalog that oc-mirror has filtered, and the archive does not tell which tag it belongs to; "
+                            + "name it in references to take it along"));
             }
             else
             {
-                images.AddRange(Named(tag, origins, names));
+                images.AddRange(Named(tag, tag, origins, names));
             }
         }
 
@@ -77,6 +94,28 @@ sealed class OcMirrorV2Archive : ImageArchive
         WhenIncomplete = tree.Members.Any(member => member.Name.StartsWith(WorkingFolder + ".history/", StringComparison.Ordinal))
             ? $"{Path} is a differential of oc-mirror v2 and has only what was new: load the archives of the runs before it first, or give them together with it as path"
             : $"give all mirror_*.tar files of the run as path; if these are all, the run that made {Path} has failed: make it again with oc-mirror";
+
+        bool IsKnown(CachedTag tag) => names.Names(tag.Name, tag.Digest.ToString());
+
+        // The tool pushes it in the catalog's place. Filters of earlier runs stay in its cache, and their content in earlier archives.
+        CachedTag? FilteredOf(CachedTag catalog)
+        {
+            var candidates = tags
+                .Where(tag => tag.Repository == catalog.Repository && filters[tag.Tag].Contains(catalog.Digest.Hex) && !IsKnown(tag))
+                    .ToList();
+            var present = candidates.Where(tag => Find(tag.Digest).Any()).ToList();
+            return present is [var only] || (present.Count == 0 && candidates is [var _])
+                ? (present.Count == 1 ? present[0] : candidates[0]) : null;
+        }
+
+        ArchivedImage Graph(CachedTag tag, string registry)
+        {
+            var reference = new Reference(registry, tag.Repository).WithTag(tag.Tag);
+            var hasManifest = Find(tag.Digest).Any();
+            return names.NameOf(Describe(tag.Digest), tag.Name, reference, "oc-mirror, which built it",
+                OcMirrorCatalogs.Graph(tag.Name, reference.ToString()))
+                with { HasManifest = hasManifest, IsFromEarlierRun = !hasManifest };
+        }
     }
 
     // <hex> until 4.17, <tag>-sha256-<hex> since.
@@ -156,34 +195,48 @@ sealed class OcMirrorV2Archive : ImageArchive
         }
     }
 
-    IEnumerable<ArchivedImage> Named(CachedTag tag, OcMirrorV2Origins origins, ImageNames names)
+    /// <param name="tag">What the image is known by.</param>
+    /// <param name="content">What it is: of a catalog the filtered one.</param>
+    IEnumerable<ArchivedImage> Named(CachedTag tag, CachedTag content, OcMirrorV2Origins origins, ImageNames names)
     {
-        var root = Describe(tag.Digest);
-        var hasManifest = Find(tag.Digest).Any();
+        var root = Describe(content.Digest);
+        var hasManifest = Find(content.Digest).Any();
         var found = origins.Of(tag);
         if (found is { Names: [_, ..] } and { IsAmbiguous: false })
-            return found.Names.Select(name => names.NameOf(root, tag.Name, name, found.Source) with { HasManifest = hasManifest, IsFromEarlierRun = found.IsEarlier });
+            return found.Names.Select(name =>
+                Marked(names.NameOf(root, content.Name, name, found.Source))
+                    with { HasManifest = hasManifest, IsFromEarlierRun = found.IsEarlier });
 
         var mapped = names.RepositoryOf(tag.Repository) is { } repository ? tag.IsDigestOnly || tag.IsComponent ? repository.WithDigest(tag.Digest) : repository.WithTag(tag.Tag) : null;
-        var image = names.NameOf(root, tag.Name, mapped, ImageNames.FromRegistryMap) with { HasManifest = hasManifest };
+        var image = Marked(names.NameOf(root, content.Name, mapped, ImageNames.FromRegistryMap)) with { HasManifest = hasManifest };
         if (image.Reference is not null)
             return [image];
         if (found is not null)
             return [image with { Warning = $"{tag.Name} may be {string.Join(" or ", found.Names)}: oc-mirror drops the registry, one of them has covered the other, and which one is not recorded; say it in references" }];
         // What is whole was meant to be here; everything else is what the cache remembers of earlier runs.
-        if (IsWhole(tag.Digest))
+        if (IsWhole(content.Digest))
             return [image with { Warning = $"{tag.Name} has lost its registry, and nothing in the archive tells it; say it in registry_map ({tag.Repository}: HOST) or in references" }];
         Dangling++;
         return [];
+
+        // The tool keeps manifests as they are, all but the catalogs that it filters.
+        ArchivedImage Marked(ArchivedImage named)
+        {
+            var name = named.Reference?.ToString() ?? named.Name;
+            return content != tag ? named with { DigestPreserved = false, Warning = named.Warning ?? OcMirrorCatalogs.Filtered(name) }
+                : origins.IsFiltered(tag) ? named
+                    with { DigestPreserved = named.DigestPreserved ?? true, Warning = named.Warning ?? OcMirrorCatalogs.Unfiltered(name) }
+                : named with { DigestPreserved = named.DigestPreserved ?? true };
+        }
     }
 
     // working-dir/operator-catalogs/<name>/<digest>/filtered-catalogs/<filter>/…: the filter is the rebuilt catalog's tag.
-    static string? FilterIn(string name)
+    static (string Catalog, string Filter)? FilterIn(string name)
     {
-        const string Folder = "/filtered-catalogs/";
         const int FilterLength = 32;
-        var at = name.StartsWith(WorkingFolder, StringComparison.Ordinal) ? name.IndexOf(Folder, StringComparison.Ordinal) : -1;
-        return at > 0 && name.Length > at + Folder.Length + FilterLength && name[at + Folder.Length + FilterLength] == '/' ? name.Substring(at + Folder.Length, FilterLength) : null;
+        return name.StartsWith(WorkingFolder, StringComparison.Ordinal)
+            && name.Split('/') is [_, "operator-catalogs", _, var catalog, "filtered-catalogs", { Length: FilterLength } filter, _, ..]
+                ? (catalog, filter) : null;
     }
 }
 

@@ -19,7 +19,10 @@ sealed class OcMirrorV2Configuration
     {
         var platform = mirror["platform"] as JObject;
         Images = [.. Items(mirror, "additionalImages").Select(image => ConfiguredImage.Of(Text(image["name"]), Text(image["targetRepo"]), Text(image["targetTag"]))).OfType<ConfiguredImage>()];
-        Catalogs = [.. Items(mirror, "operators").Select(item => ConfiguredImage.Of(Text(item["catalog"]), Text(item["targetCatalog"]), Text(item["targetTag"]), keepsTag: true)).OfType<ConfiguredImage>()];
+        Catalogs = [.. Items(mirror, "operators").Select(CatalogOf).OfType<ConfiguredImage>()];
+        FilteredCatalogs = [.. Items(mirror, "operators")
+            .Where(item => item["packages"] is JArray { Count: > 0 } || item["full"] is not JValue { Value: true }).Select(CatalogOf)
+                .OfType<ConfiguredImage>()];
         Blocked = [.. Items(mirror, "blockedImages").Select(image => Text(image["name"])).OfType<string>()];
         Release = Text(platform?["release"]);
         channels = [.. Items(platform, "channels").Select(channel => (VersionOf(Text(channel["minVersion"])), VersionOf(Text(channel["maxVersion"]))))];
@@ -28,6 +31,11 @@ sealed class OcMirrorV2Configuration
     public ImmutableArray<ConfiguredImage> Images { get; }
 
     public ImmutableArray<ConfiguredImage> Catalogs { get; }
+
+    /// <summary>
+    /// Catalogs of which not everything is mirrored: without packages and <c>full</c> the tool takes the heads of channels.
+    /// </summary>
+    public ImmutableArray<ConfiguredImage> FilteredCatalogs { get; }
 
     /// <summary>Not mirrored now, perhaps earlier.</summary>
     public ImmutableArray<string> Blocked { get; }
@@ -62,6 +70,9 @@ sealed class OcMirrorV2Configuration
         var numbers = (text ?? "").Split('-')[0].Split('.');
         return numbers.Length == 3 && numbers.All(number => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _)) && Version.TryParse(string.Join('.', numbers), out var version) ? version : null;
     }
+
+    static ConfiguredImage? CatalogOf(JObject item) =>
+        ConfiguredImage.Of(Text(item["catalog"]), Text(item["targetCatalog"]), Text(item["targetTag"]), keepsTag: true);
 
     static IEnumerable<JObject> Items(JObject? json, string name) => (json?[name] as JArray ?? []).OfType<JObject>();
 

@@ -24,6 +24,7 @@ sealed partial class OcMirrorV2Origins
     readonly ILookup<Digest, CachedTag> byDigest;
     readonly Dictionary<CachedTag, Origin> origins = [];
     readonly Dictionary<CachedTag, Dictionary<Reference, bool>> offers = [];
+    readonly List<ConfiguredImage> filteredCatalogs = [];
     readonly ImmutableArray<SkippedContent>.Builder unreadable = ImmutableArray.CreateBuilder<SkippedContent>();
 
     OcMirrorV2Origins(ArchiveTree tree, List<CachedTag> tags)
@@ -44,6 +45,14 @@ sealed partial class OcMirrorV2Origins
         return found;
     }
 
+    /// <summary>Whether the tag is a catalog of which the configuration takes a part only.</summary>
+    public bool IsFiltered(CachedTag tag) => filteredCatalogs.Exists(catalog => catalog.Fits(tag));
+
+    /// <summary>The registry that the releases in the archive come from; null where there are none, or nothing tells.</summary>
+    public string? RegistryOfReleases =>
+        origins.Where(origin => origin.Key.Repository == ReleaseRepository).Select(origin => origin.Value.Names[0].Registry)
+            .FirstOrDefault();
+
     /// <summary>Null where nothing tells.</summary>
     public Origin? Of(CachedTag tag) => origins.GetValueOrDefault(tag);
 
@@ -53,6 +62,7 @@ sealed partial class OcMirrorV2Origins
         var given = Read(files.Where(member => IsConfiguration(member.Name)));
         var pinned = Read(files.Where(member => member.Name.StartsWith(WorkingFolder + "isc_pinned_", StringComparison.Ordinal)).OrderBy(member => member.Name, StringComparer.Ordinal).TakeLast(1));
         List<OcMirrorV2Configuration> configurations = [.. given, .. pinned];
+        filteredCatalogs.AddRange(configurations.SelectMany(configuration => configuration.FilteredCatalogs));
         Step("dry-run/mapping.txt", ReadMapping);
         Step("the image set configuration", () => given.ForEach(OfferConfiguration));
         Step("the pinned image set configuration", () => pinned.ForEach(OfferConfiguration));

@@ -28,10 +28,17 @@ public sealed class OciLayoutArchive : ImageArchive
         Differential = Differential.Read(head);
         Signatures = ReleaseSignatures.Read(head?["release_signatures"]);
         WhenIncomplete = Differential?.WhenIncomplete;
+        // This program never changes a manifest.
+        if (RecordedId == Id)
+            Images = [.. Images.Select(image => image with { DigestPreserved = image.DigestPreserved ?? true })];
     }
 
     /// <summary>The line of <see cref="ArchiveFormats"/>. <c>oci-layout</c> may be missing (hauler), and either may stand at the end (skopeo).</summary>
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => tree.FindFile(IndexName) is not null, (tree, names) => new OciLayoutArchive(tree, names));
+
+    /// <summary>Whether a folder that lies anywhere in an archive is a layout: many other things have an index.json.</summary>
+    internal static bool IsLayout(ArchiveTree tree) =>
+        tree.FindFile("oci-layout") is not null || tree.Members.Any(member => member.Name.StartsWith("blobs/", StringComparison.Ordinal));
 
     public override string Id { get; }
 
@@ -123,6 +130,8 @@ public sealed class OciLayoutArchive : ImageArchive
     ArchivedImage Named(Descriptor descriptor, ImageNames names, IReadOnlyDictionary<Digest, Reference?> composed)
     {
         var image = names.NameOf(descriptor) with { HasManifest = Find(descriptor.Digest).Any() };
+        if (image.DigestPreserved is null && IsAsPulled(descriptor))
+            image = image with { DigestPreserved = true };
         if (composed.Count == 0 || ConfigOf(descriptor.Digest) is not { } config || !composed.TryGetValue(config, out var repoTag))
             return image;
         if (image.Reference is null && repoTag is not null)
@@ -130,8 +139,16 @@ public sealed class OciLayoutArchive : ImageArchive
         return image with { DigestPreserved = false, Warning = DockerManifestJson.Lost(image.Reference?.ToString() ?? image.Name, descriptor.Digest) };
     }
 
+    // containerd notes the registry that content was pulled from, and hauler copies without a change; podman and skopeo leave nothing that
+    // tells.
+    static bool IsAsPulled(Descriptor descriptor) =>
+        Hauler.IsMarked(descriptor)
+            || descriptor.Annotations.Keys.Any(name => name.StartsWith(ImageNames.DistributionSource, StringComparison.Ordinal));
+
     static bool IsAttachment(Descriptor descriptor) =>
-        descriptor.Annotation(Annotations.ContainerdManifestSubject) is not null || DigestTag.Parse(descriptor.Annotation(Annotations.RefName)) is not null || Hauler.IsAttachment(descriptor);
+        descriptor.Annotation(Annotations.ContainerdManifestSubject) is not null || Hauler.IsAttachment(descriptor)
+        // Some tools tag the image itself with its digest.
+        || (DigestTag.Parse(descriptor.Annotation(Annotations.RefName)) is { } tag && tag.Subject != descriptor.Digest);
 
     // What was said about attachments in one of several ways, said in one.
     static List<Descriptor> Attached(List<ArchivedImage> named, List<ArchivedImage> images)

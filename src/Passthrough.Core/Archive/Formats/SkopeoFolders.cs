@@ -17,46 +17,81 @@ sealed class SkopeoFolders : ImageArchive
     const string ChildSuffix = ".manifest.json";
     const string VersionName = "version";
 
+    /// <summary>What a blob is called until it is whole.</summary>
+    const string UnfinishedBlob = "dir-put-blob";
+
     readonly Dictionary<Digest, ArchiveMember> places = [];
 
     SkopeoFolders(ArchiveTree tree, ImageNames names)
         : base(tree, FormatName)
     {
         var images = ImmutableArray.CreateBuilder<ArchivedImage>();
-        var folders = FoldersOf(tree).ToHashSet(StringComparer.Ordinal);
-        foreach (var member in tree.Members.Where(member => member.IsFile))
+        var skipped = ImmutableArray.CreateBuilder<SkippedContent>();
+        var folders = new OrderedDictionary<string, ArchiveMember?>(StringComparer.Ordinal);
+        foreach (var member in tree.Members.Where(member => member.Entry.Kind != EntryKind.Directory))
         {
             var slash = member.Name.LastIndexOf('/');
             var (folder, file) = (slash < 0 ? "" : member.Name[..slash], member.Name[(slash + 1)..]);
-            if (!folders.Contains(folder))
+            if (DigestOf(file) is { } digest)
+                places[digest] = places.TryGetValue(digest, out var known) && known.IsFile ? known : member;
+            else if (!file.StartsWith(UnfinishedBlob, StringComparison.Ordinal) && !IsVersion(member))
                 continue;
-            if (file == ManifestName)
-                images.Add(ImageIn(folder, member, names));
-            else if (DigestOf(file) is { } digest)
-                places.TryAdd(digest, member);
+            folders.TryAdd(folder, null);
+        }
+
+        foreach (var folder in folders.Keys)
+        {
+            var name = folder.Length == 0 ? ManifestName : $"{folder}/{ManifestName}";
+            if (tree.FindFile(name) is { } manifest)
+                images.Add(ImageIn(folder, manifest, names));
+            else
+                skipped.Add(Incomplete(folder, tree.Find(name)));
         }
 
         Images = images.ToImmutable();
+        Skipped = skipped.ToImmutable();
     }
 
-    internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => FoldersOf(tree).Any(), (tree, names) => new SkopeoFolders(tree, names));
+    // skopeo writes the manifest last: a run that was interrupted leaves a folder without one.
+    static SkippedContent Incomplete(string folder, ArchiveMember? manifest)
+    {
+        var name = ReferenceOf(folder)?.ToString() ?? folder;
+        var reason = manifest is { Entry.Kind: EntryKind.SymbolicLink or EntryKind.HardLink }
+            ? $"its {ManifestName} is a link to {manifest.Entry.LinkName}, which is not followed"
+            : $"its folder has no {ManifestName}: the run of skopeo that wrote it was interrupted";
+        return new SkippedContent(name, null, reason) { IsIncomplete = true };
+    }
+
+    internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => tree.Members.Any(IsVersion), (tree, names) =>
+        new SkopeoFolders(tree, names));
 
     protected override IEnumerable<ArchiveMember> Find(Digest digest) => places.TryGetValue(digest, out var member) ? [member] : [];
 
-    protected override IEnumerable<ArchivedContent> ContentMembers() => places.Select(place => new ArchivedContent(place.Key, place.Value));
+    protected override IEnumerable<ArchivedContent> ContentMembers() =>
+        places.Where(place => place.Value.IsFile).Select(place => new ArchivedContent(place.Key, place.Value));
 
     // Its version file says what a folder is: "Directory Transport Version: 1.1".
-    static IEnumerable<string> FoldersOf(ArchiveTree tree) =>
-        from member in tree.Members
-        where member is { IsFile: true, Size: < 100 } && (member.Name == VersionName || member.Name.EndsWith("/" + VersionName, StringComparison.Ordinal))
-        let folder = member.Name[..^VersionName.Length]
-        where tree.FindFile(folder + ManifestName) is not null && Encoding.ASCII.GetString(member.Read()).StartsWith("Directory Transport Version:", StringComparison.Ordinal)
-        select folder.TrimEnd('/');
+    static bool IsVersion(ArchiveMember member) =>
+        member is { IsFile: true, Size: < 100 }
+            && (member.Name == VersionName || member.Name.EndsWith("/" + VersionName, StringComparison.Ordinal))
+        && Encoding.ASCII.GetString(member.Read()).StartsWith("Directory Transport Version:", StringComparison.Ordinal);
 
     static Digest? DigestOf(string file)
     {
         var hex = file.EndsWith(ChildSuffix, StringComparison.Ordinal) ? file[..^ChildSuffix.Length] : file;
         return Digest.TryParse("sha256:" + hex, out var digest) ? digest : null;
+    }
+
+    // The tree may have been packed with folders around it.
+    static Reference? ReferenceOf(string folder)
+    {
+        for (var rest = folder; ; rest = rest[(rest.IndexOf('/', StringComparison.Ordinal) + 1)..])
+        {
+            if (ImageNames.FullReference(rest) is { } reference)
+                return reference;
+            if (!rest.Contains('/', StringComparison.Ordinal))
+                return null;
+        }
     }
 
     ArchivedImage ImageIn(string folder, ArchiveMember manifest, ImageNames names)
@@ -65,6 +100,6 @@ sealed class SkopeoFolders : ImageArchive
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{manifest.Name} in {Path} has {manifest.Size} bytes: that is no manifest", "make the archive again");
         var digest = Digest.Sha256(manifest.Read());
         places[digest] = manifest;
-        return names.NameOf(Describe(digest), folder, ImageNames.FullReference(folder), "folder name");
+        return names.NameOf(Describe(digest), folder, ReferenceOf(folder), "folder name");
     }
 }

@@ -16,6 +16,10 @@ sealed record Compression(string Name, ImmutableArray<byte> Magic, string Comman
         new("zstd", [0x28, 0xB5, 0x2F, 0xFD], "zstd -d FILE"),
         new("xz", [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0], "xz -d FILE"),
         new("bzip2", [(byte)'B', (byte)'Z', (byte)'h'], "bunzip2 FILE"),
+        new("lz4", [0x04, 0x22, 0x4D, 0x18], "lz4 -d FILE"),
+        new("lzip", [(byte)'L', (byte)'Z', (byte)'I', (byte)'P'], "lzip -d FILE"),
+        new("lzma", [0x5D, 0, 0], "unlzma FILE"),
+        new("compress", [0x1F, 0x9D], "uncompress FILE"),
         new("zip", [(byte)'P', (byte)'K', 3, 4], "unzip FILE"),
     ];
 

@@ -45,6 +45,46 @@ sealed class EntryTable : IReadOnlyList<ArchiveEntry>
             yield return EntryOf(slots[i]);
     }
 
+    /// <summary>
+    /// Makes a hard link what it is, another name of a member's content (POSIX pax, "typeflag"). The member mostly stands before it; where
+    /// tools sort by name it
+    /// may follow, and links may lead to links: one pass forwards, one backwards, one forwards again finds them all in any order that a
+    /// tool writes.
+    /// </summary>
+    /// <param name="normalise">Makes a name of a link's target.</param>
+    public void ResolveHardLinks(Func<string, string> normalise)
+    {
+        var links = Enumerable.Range(0, slots.Count).Where(i => slots[i].Kind == EntryKind.HardLink).ToList();
+        for (var pass = 0; pass < 3 && links.Count > 0; pass++)
+        {
+            links.RemoveAll(i => TryResolve(i, normalise));
+            links.Reverse();
+        }
+    }
+
+    bool TryResolve(int link, Func<string, string> normalise)
+    {
+        const int MostOfOneName = 16;
+        var name = Encoding.UTF8.GetBytes(normalise(Text(slots[link].Link, slots[link].LinkLength)));
+        var target = None;
+        var last = buckets[BucketOf(name, HashOf(name))];
+        // The one that was there when the link was written; where there was none, the one that comes.
+        for (var (i, tries) = (last, 0); i != None && tries < MostOfOneName
+            && (target == None || target > link); (i, tries) = (slots[i].Previous, tries + 1))
+        {
+            if (i != link && slots[i].Kind is EntryKind.File or EntryKind.SymbolicLink)
+                target = i;
+        }
+
+        if (target == None)
+            return false;
+        var content = slots[target];
+        slots[link] = slots[link]
+            with { Kind = content.Kind, Size = content.Size, Offset = content.Offset, Link = content.Link,
+                LinkLength = content.LinkLength };
+        return true;
+    }
+
     public IEnumerator<ArchiveEntry> GetEnumerator()
     {
         foreach (var slot in slots)

@@ -88,9 +88,12 @@ static class Spool
         {
             RandomAccess.Write(file, bytes, offset);
         }
-        catch (IOException e)
+        catch (Exception e) when (FileFault.IsOfSystem(e))
         {
-            throw new ModuleException(ErrorCodes.DiskFull, $"{compressed.Path} holds more than {offset} bytes when it is decompressed, which {folder} cannot take: {e.Message}", "set TMPDIR to a folder with more space, or decompress the file yourself", e);
+            throw new ModuleException(
+                ErrorCodes.DiskFull, $"{compressed.Path} holds more than {offset} bytes when it is decompressed, which {folder} cannot "
+                    + $"take: {FileFault.Describe(e).Reason}", "set TMPDIR to a folder with more space, or decompress the file yourself",
+                        e);
         }
     }
 

@@ -45,6 +45,7 @@ public sealed class TarIndex
     {
         var index = new TarIndex();
         new Reader(archive, index, recorded ?? []).Run();
+        index.entries.ResolveHardLinks(Normalise);
         return index;
     }
 
@@ -124,6 +125,8 @@ public sealed class TarIndex
             var name = Pax("path") ?? longName ?? TarHeader.Name(block);
             var link = Pax("linkpath") ?? longLink ?? TarHeader.LinkName(block);
             var kind = KindOf(type, name);
+            if (kind == EntryKind.HardLink && size > 0 && IsFollowedByContent(content, size))
+                kind = EntryKind.File;
             // Links, directories and devices have no content whatever their size field says (POSIX pax, "typeflag").
             size = kind is EntryKind.File or EntryKind.Other && type is not ((byte)'3' or (byte)'4' or (byte)'6') ? PaxSize(offset) ?? size : 0;
             if (name.Length > MaxNameLength || link.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
@@ -134,6 +137,15 @@ public sealed class TarIndex
             pax.Clear();
             return content + Padded(size);
         }
+
+        // Some tools write the content of a hard link once more, others leave a size there that means nothing: the next header is where it
+        // tells.
+        bool IsFollowedByContent(long content, long size) =>
+            size <= archive.Length - content && !IsHeader(content) && IsHeader(content + Padded(size));
+
+        bool IsHeader(long offset) =>
+            offset + TarHeader.BlockSize <= archive.Length && archive.Holds(offset, TarHeader.BlockSize)
+            && Block(offset) is var block && (!block.ContainsAnyExcept((byte)0) || TarHeader.HasValidChecksum(block));
 
         void ReadMetadata(byte type, long offset, long content, long size)
         {
@@ -251,12 +263,15 @@ public sealed class TarIndex
     /// <summary>Content is padded to whole blocks.</summary>
     internal static long Padded(long size) => (size + TarHeader.BlockSize - 1) / TarHeader.BlockSize * TarHeader.BlockSize;
 
-    static string Normalise(string name)
+    /// <summary>
+    /// Without what does not change which member is meant: a leading <c>./</c> or <c>/</c>, doubled and trailing slashes.
+    /// </summary>
+    internal static string Normalise(string name)
     {
-        while (name.Contains("//", StringComparison.Ordinal))
-            name = name.Replace("//", "/", StringComparison.Ordinal);
-        while (name.StartsWith("./", StringComparison.Ordinal))
-            name = name[2..];
-        return name.Length > 1 ? name.TrimEnd('/') : name;
+        if (!name.Contains("./", StringComparison.Ordinal) && !name.Contains("//", StringComparison.Ordinal) && !name.StartsWith('/')
+            && !name.EndsWith('/'))
+            return name;
+        // Tars that were packed with absolute names are the same as all others: nothing is extracted.
+        return string.Join('/', name.Split('/').Where(part => part is not ("" or ".")));
     }
 }

@@ -81,7 +81,7 @@ public static class ArchiveManifestJson
             json["omitted_platforms"] = Names(image.OmittedPlatforms);
         }
 
-        if (image.Request.WithReferrers)
+        if (image.Request.WithReferrers || !image.Attachments.IsEmpty)
             json["referrers"] = new JArray(image.Attachments.Select(attachment => attachment.Tree.Root.Digest.ToString()).Distinct().Order(StringComparer.Ordinal));
         return json;
     }

@@ -160,11 +160,24 @@ sealed class ArchiveOutput : IDisposable
                 offset += count;
             }
         }
-        catch (IOException e)
+        catch (Exception e) when (FileFault.IsOfSystem(e))
         {
             // Never mistaken for a fault of the network, which is tried again.
-            throw new ModuleException(ErrorCodes.File, $"the archive cannot be written at byte {offset}: {e.Message}", "free space on the disk, then run again: what was fetched is kept", e);
+            throw Unwritable(path, $" at byte {offset}", e);
         }
+    }
+
+    /// <summary>Why an archive cannot be written, and what helps then.</summary>
+    /// <param name="place">Where in it; may be empty.</param>
+    public static ModuleException Unwritable(string path, string place, Exception e)
+    {
+        var (code, reason, hint) = FileFault.Describe(e);
+        hint = code == ErrorCodes.DiskFull ? "free some space, then run again: what was fetched is kept"
+            : reason.Contains("that large", StringComparison.Ordinal)
+                ? "set part_size, so that the archive becomes several files (FAT32 takes 4095M); or choose another file system, or raise "
+                    + "the limit"
+            : hint;
+        return new ModuleException(code, $"the archive {path} cannot be written{place}: {reason}", hint, e);
     }
 
     /// <summary>Reads at least one byte, and none beyond the end of a part.</summary>

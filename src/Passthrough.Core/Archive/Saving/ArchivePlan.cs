@@ -71,9 +71,12 @@ public sealed class ArchivePlan
     public static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives? bases = null, ImmutableArray<ReleaseSignatures> signatures = default) =>
         Create(images, bases ?? BaseArchives.None, signatures.IsDefault ? [] : signatures, before: null);
 
-    /// <summary>The plan without some of its images; what stays keeps its order, so that it only moves towards the start of the file.</summary>
-    public ArchivePlan Without(IReadOnlySet<SelectedImage> failed) =>
-        Create(Images.Where(image => !failed.Contains(image)), Bases, Signatures, this);
+    /// <summary>
+    /// The plan without some of its images and of what belongs to images; what stays keeps its order, so that it only moves towards the
+    /// start of the file.
+    /// </summary>
+    public ArchivePlan Without(IReadOnlySet<SelectedImage> failed, IReadOnlyDictionary<SelectedAttachment, ModuleException> lost) =>
+        Create(Images.Where(image => !failed.Contains(image)).Select(image => image.Without(lost)), Bases, Signatures, this);
 
     static ArchivePlan Create(IEnumerable<SelectedImage> images, BaseArchives bases, ImmutableArray<ReleaseSignatures> signatures, ArchivePlan? before)
     {

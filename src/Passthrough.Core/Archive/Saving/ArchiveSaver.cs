@@ -38,6 +38,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         var plan = PlanOf(selected);
         if (previous.Archive is not null && IsSame(plan, previous.Archive) && previous.IsCut(path, options.PartSize) && await previous.IsWholeAsync(cancellation))
             return await KeepAsync(previous, plan, path, checkMode, cancellation) with { Failed = failed };
+        previous.RequireKept(plan, options.MayLoseImages, path);
         return await WriteAsync(plan, previous, path, failed, checkMode, cancellation);
     }
 
@@ -56,6 +57,9 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             Before = previous.Archive is null ? [] : [.. previous.Archive.Images.Where(image => image.Reference is not null)],
             Failed = failed,
             Replaced = previous.Damage,
+            Lost = previous.LostBy(plan),
+            KeptManifest = previous.LostBy(plan).IsEmpty || !File.Exists(ManifestPath(path)) ? null
+                : KeptManifestPath(path, previous.Archive!),
             BytesToFetch = plan.Blobs.Where(member => previous.Archive is null || !previous.Archive.Has(member.Blob!)).Sum(member => member.Size),
             Parts = SavedPart.Of(ArchiveOutput.PartsOf(path, options.PartSize, plan.Size), sums: null),
         };
@@ -67,6 +71,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
             return report;
         }
 
+        KeepManifest(path, report.KeptManifest);
         var written = await new ArchiveWriter(upstream, options, progress, time).WriteAsync(plan, path, previous, archive => WriteSidecars(path, archive.Plan, archive.Parts), cancellation);
         return report with
         {
@@ -80,6 +85,15 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
 
     /// <summary>Path of the sidecar that says what is in an archive.</summary>
     public static string ManifestPath(string path) => path + ".manifest.json";
+
+    // An archive that was carried away is still a base of the next, however its file was used since.
+    static void KeepManifest(string path, string? kept)
+    {
+        if (kept is not null)
+            Write(kept, InputFile.ReadAllBytes(ManifestPath(path)));
+    }
+
+    static string KeptManifestPath(string path, OciLayoutArchive previous) => $"{path}.{previous.Id}.manifest.json";
 
     /// <summary>Path of the sidecar for <c>sha256sum -c</c>.</summary>
     public static string ChecksumPath(string path) => path + ".sha256";
@@ -111,7 +125,7 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
         request.Platforms.Select(platform => platform.ToString()).SequenceEqual(image.Platforms, StringComparer.Ordinal)
         && (request.TakeChild || image.SourceDigest == image.Digest)
         // A signature that is new upstream shows in no digest of the image.
-        && !request.WithReferrers && !image.WithReferrers;
+        && !request.WithReferrers && !request.WithSignatures && !image.WithReferrers;
 
     // What could be had is what is there: the images that failed today failed before.
     static bool IsSame(ArchivePlan plan, OciLayoutArchive previous) =>
@@ -240,6 +254,12 @@ public sealed record SaveReport(ArchivePlan Plan, bool Changed)
 
     /// <summary>What was wrong with the archive that was there, where it had to be made again.</summary>
     public string? Replaced { get; init; }
+
+    /// <summary>Names of images that the archive before had and this one has not.</summary>
+    public ImmutableArray<string> Lost { get; init; } = [];
+
+    /// <summary>Where the sidecar of the archive before stays, so that it can be a base; null where nothing is lost.</summary>
+    public string? KeptManifest { get; init; }
 
     /// <summary>Before the run: what the archive that was there cannot give.</summary>
     public long BytesToFetch { get; init; }

@@ -29,6 +29,9 @@ public sealed record SaveOptions
     /// <summary>Of releases, which travel with the images.</summary>
     public ImmutableArray<ReleaseSignatures> Signatures { get; init; } = [];
 
+    /// <summary>Whether an archive may be replaced although images of it are not in the new one.</summary>
+    public bool MayLoseImages { get; init; }
+
     /// <summary>The most bytes that a file may have: the archive is cut into parts then. Null for one file.</summary>
     public long? PartSize { get; init; }
 }
@@ -78,10 +81,10 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         // The checksum of the whole follows the blobs as they arrive, so that it costs no second pass over the file.
         var follower = HashAsync(run, plan, stop.Token);
-        ConcurrentDictionary<SelectedImage, ModuleException> failed;
+        Losses lost;
         try
         {
-            failed = await FetchAllAsync(run, plan, previous.Archive, stop, cancellation);
+            lost = await FetchAllAsync(run, plan, previous.Archive, stop, cancellation);
         }
         catch
         {
@@ -90,16 +93,17 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         }
 
         List<string> sums;
-        if (failed.IsEmpty)
+        if (lost.Images.IsEmpty && lost.Attachments.IsEmpty)
         {
             sums = await follower;
         }
         else
         {
             await GiveUpAsync(stop, follower);
-            var kept = plan.Without(failed.Keys.ToHashSet());
-            if (!options.ContinueOnError || kept.Images.IsEmpty)
-                throw failed.Values.First();
+            var kept = plan.Without(lost.Images.Keys.ToHashSet(), lost.Attachments);
+            if (!lost.Images.IsEmpty && (!options.ContinueOnError || kept.Images.IsEmpty))
+                throw lost.Images.Values.First();
+            previous.RequireKept(kept, options.MayLoseImages, path);
             Compact(run, plan, kept);
             sums = await HashAsync(run, kept, cancellation);
             plan = kept;
@@ -107,7 +111,8 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
 
         progress.Phase = "writing to disk";
         var parts = ArchiveOutput.PartsOf(path, options.PartSize, plan.Size);
-        var written = new WrittenArchive(plan, SavedPart.Of(parts, sums), [.. failed.Select(pair => new UnsavedImage(pair.Key, pair.Value))], bytesFetched, bytesReused);
+        var written = new WrittenArchive(plan, SavedPart.Of(parts, sums),
+            [.. lost.Images.Select(pair => new UnsavedImage(pair.Key, pair.Value))], bytesFetched, bytesReused);
         // Several files cannot get their names at once: until the first has its, the sidecar says that the set is not whole.
         if (options.PartSize is not null)
             ArchiveSaver.RemoveSidecars(path);
@@ -164,9 +169,12 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         {
             throw new ModuleException(ErrorCodes.File, $"{ArchiveOutput.PartialOf(path)} cannot be written: permission denied", "choose a folder that the user of the task may write to", e);
         }
-        catch (IOException e)
+        catch (Exception e) when (FileFault.IsOfSystem(e))
         {
-            throw new ModuleException(ErrorCodes.File, $"{ArchiveOutput.PartialOf(path)} cannot be written: {e.Message}", "if another run is saving to the same path, let it finish", e);
+            var unwritable = ArchiveOutput.Unwritable(path, "", e);
+            throw unwritable.Hint is null
+                ? new ModuleException(unwritable.Code, unwritable.Message, "if another run is saving to the same path, let it finish", e)
+                    : unwritable;
         }
     }
 
@@ -180,15 +188,16 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
         }
     }
 
-    async Task<ConcurrentDictionary<SelectedImage, ModuleException>> FetchAllAsync(Run run, ArchivePlan plan, IArchive? previous, CancellationTokenSource stop, CancellationToken cancellation)
+    async Task<Losses> FetchAllAsync(Run run, ArchivePlan plan, IArchive? previous, CancellationTokenSource stop,
+        CancellationToken cancellation)
     {
         var users = UsersOf(plan);
-        var failed = new ConcurrentDictionary<SelectedImage, ModuleException>();
+        var lost = new Losses();
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(plan.Blobs, parallel, async (member, _) =>
         {
             // A blob that only failed images need is not fetched any more.
-            if (stop.IsCancellationRequested || users[member.Blob!.Digest].TrueForAll(failed.ContainsKey))
+            if (stop.IsCancellationRequested || users[member.Blob!.Digest].TrueForAll(lost.IsLost))
                 return;
             try
             {
@@ -197,9 +206,7 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
             }
             catch (ModuleException e)
             {
-                foreach (var image in users[member.Blob.Digest])
-                    failed.TryAdd(image, new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus, Image = image.Name.ToString(), Blob = member.Blob.Digest.ToString() });
-                if (!options.ContinueOnError)
+                if (lost.Add(users[member.Blob.Digest], member.Blob.Digest, e) && !options.ContinueOnError)
                     await stop.CancelAsync();
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested && !cancellation.IsCancellationRequested)
@@ -208,24 +215,63 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
             }
         });
         cancellation.ThrowIfCancellationRequested();
-        return failed;
+        return lost;
     }
 
-    static Dictionary<Digest, List<SelectedImage>> UsersOf(ArchivePlan plan)
+    static Dictionary<Digest, List<BlobUser>> UsersOf(ArchivePlan plan)
     {
-        var users = new Dictionary<Digest, List<SelectedImage>>();
+        var users = new Dictionary<Digest, List<BlobUser>>();
         foreach (var image in plan.Images)
         {
-            foreach (var blob in image.Trees.SelectMany(tree => tree.Blobs).DistinctBy(blob => blob.Digest))
-            {
-                if (users.TryGetValue(blob.Digest, out var known))
-                    known.Add(image);
-                else
-                    users[blob.Digest] = [image];
-            }
+            Use(image.Tree, new BlobUser(image, null));
+            foreach (var attachment in image.Attachments)
+                Use(attachment.Tree, new BlobUser(image, attachment));
         }
 
         return users;
+
+        void Use(ManifestTree tree, BlobUser user)
+        {
+            foreach (var blob in tree.Blobs)
+            {
+                if (!users.TryGetValue(blob.Digest, out var known))
+                    users[blob.Digest] = known = [];
+                known.Add(user);
+            }
+        }
+    }
+
+    /// <summary>Who needs a blob: an image, or something that belongs to it.</summary>
+    sealed record BlobUser(SelectedImage Image, SelectedAttachment? Attachment);
+
+    /// <summary>What cannot be written, and why.</summary>
+    sealed class Losses
+    {
+        public ConcurrentDictionary<SelectedImage, ModuleException> Images { get; } = new();
+
+        /// <summary>Signatures and the like: their images are saved all the same.</summary>
+        public ConcurrentDictionary<SelectedAttachment, ModuleException> Attachments { get; } = new(ReferenceEqualityComparer.Instance);
+
+        public bool IsLost(BlobUser user) =>
+            Images.ContainsKey(user.Image) || (user.Attachment is not null && Attachments.ContainsKey(user.Attachment));
+
+        /// <returns>Whether an image is lost.</returns>
+        public bool Add(List<BlobUser> users, Digest blob, ModuleException e)
+        {
+            var losesImage = false;
+            foreach (var user in users)
+            {
+                var fault = new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus,
+                    Image = user.Image.Name.ToString(), Blob = blob.ToString() };
+                losesImage |= user.Attachment is null;
+                if (user.Attachment is null)
+                    Images.TryAdd(user.Image, fault);
+                else
+                    Attachments.TryAdd(user.Attachment, fault);
+            }
+
+            return losesImage;
+        }
     }
 
     async Task FetchAsync(Run run, PlannedMember member, IArchive? previous, CancellationToken cancellation)

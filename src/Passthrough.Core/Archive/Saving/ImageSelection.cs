@@ -16,6 +16,11 @@ public sealed record ImageRequest(Reference Image)
     /// <summary>Whether its signatures and other referrers go with it.</summary>
     public bool WithReferrers { get; init; }
 
+    /// <summary>
+    /// Whether at least its cosign signatures go with it, where upstream has some: a cluster may refuse a release without them.
+    /// </summary>
+    public bool WithSignatures { get; init; }
+
     /// <summary>Whether, instead of a refusal, the one platform's own manifest is taken under the tag.</summary>
     public bool TakeChild { get; init; }
 }
@@ -33,8 +38,21 @@ public sealed record SelectedImage(ImageRequest Request, Reference Name, Manifes
     /// <summary>Signatures and other manifests that belong to it.</summary>
     public ImmutableArray<SelectedAttachment> Attachments { get; init; } = [];
 
+    /// <summary>What belongs to it and could not be had, and why: one sentence each.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
     /// <summary>Its own manifests, and those that belong to it.</summary>
     public IEnumerable<ManifestTree> Trees => Attachments.Select(attachment => attachment.Tree).Prepend(Tree);
+
+    /// <summary>The same without what turned out not to be there, with a warning for each.</summary>
+    internal SelectedImage Without(IReadOnlyDictionary<SelectedAttachment, ModuleException> lost) =>
+        !Attachments.Any(lost.ContainsKey) ? this : this with
+    {
+        Attachments = [.. Attachments.Where(attachment => !lost.ContainsKey(attachment))],
+        Warnings = [.. Warnings,
+            .. Attachments.Where(lost.ContainsKey)
+                .Select(attachment => $"{Name} is saved without its referrer {attachment.Tree.Root.Digest}: {lost[attachment].Message}")],
+    };
 
     /// <summary>The repository that serves the blobs.</summary>
     public Reference Origin => Name.WithDigest(Tree.Root.Digest);
@@ -47,7 +65,10 @@ public static class ImageSelection
     public static async Task<SelectedImage> SelectAsync(IImageStore upstream, ImageRequest request, CancellationToken cancellation)
     {
         var image = await SelectImageAsync(upstream, request, cancellation);
-        return request.WithReferrers ? image with { Attachments = await ImageAttachments.FindAsync(upstream, image, cancellation) } : image;
+        if (!request.WithReferrers && !request.WithSignatures)
+            return image;
+        var found = await ImageAttachments.FindAsync(upstream, image, cancellation);
+        return image with { Attachments = found.Attachments, Warnings = found.Warnings };
     }
 
     static async Task<SelectedImage> SelectImageAsync(IImageStore upstream, ImageRequest request, CancellationToken cancellation)

@@ -67,6 +67,35 @@ sealed class PreviousArchive : IDisposable
         throw new ModuleException(ErrorCodes.File, $"{path} exists and was not made by this module", "remove it, or choose another path");
     }
 
+    /// <summary>Its images that a plan does not have, by their names.</summary>
+    public ImmutableArray<string> LostBy(ArchivePlan plan)
+    {
+        var kept = plan.Images.Select(image => image.Name.ToString()).ToHashSet(StringComparer.Ordinal);
+        return Archive is null || !IsOfOnePiece ? []
+            : [.. Archive.Images.Select(image => image.Reference?.ToString()).OfType<string>().Where(name => !kept.Contains(name))
+                .Distinct(StringComparer.Ordinal)];
+    }
+
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.WouldLoseImages"/>: the plan would replace it and lacks some of its
+    /// images.</exception>
+    public void RequireKept(ArchivePlan plan, bool mayLose, string path)
+    {
+        if (mayLose || LostBy(plan) is not { IsEmpty: false } lost)
+            return;
+        throw new ModuleException(
+            ErrorCodes.WouldLoseImages,
+            $"{path} was not replaced: it has {lost.Length} {(lost.Length == 1 ? "image" : "images")} that the new archive would not "
+                + $"have: {Names(lost)}",
+            "choose another path, add these images to images, or set force=true to replace it");
+    }
+
+    /// <summary>The first few, and how many more.</summary>
+    internal static string Names(ImmutableArray<string> names)
+    {
+        const int Most = 5;
+        return $"{string.Join(", ", names.Take(Most))}{(names.Length > Most ? $" and {names.Length - Most} more" : "")}";
+    }
+
     /// <summary>Whether it is cut like this.</summary>
     public bool IsCut(string path, long? partSize)
     {
