@@ -13,11 +13,13 @@ namespace Passthrough.Core.Admin;
 /// Sends requests to a registry's management API: never to another host, no redirects, no cookies of its own, again after faults that may pass, with a limit on
 /// every wait. How it is authorized is the product's affair (<see cref="Headers"/>). What a final answer means, too.
 /// </summary>
-sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, TimeProvider time, Func<double>? random = null) : IDisposable
+/// <param name="traits">What the product answers, and how it is asked for its health.</param>
+sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, RegistryTraits traits, TimeProvider time,
+    Func<double>? random = null) : IDisposable
 {
     const int MaxBodyBytes = 8 * 1024 * 1024;
 
-    readonly HttpMessageInvoker http = new(new CountingHandler(options.Requests, RegistryHttp.Connect(options)), disposeHandler: true);
+    readonly HttpMessageInvoker http = new(RegistryHttp.Connect(options), disposeHandler: true);
     readonly Retry retry = new(options.Retries, time, random);
 
     public RegistryEndpoint Endpoint => endpoint;
@@ -49,14 +51,21 @@ sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, T
             using var unread = response.Content;
             response.Content = new ByteArrayContent(body);
             response.Content.Headers.ContentType = mediaType is null ? null : new MediaTypeHeaderValue(mediaType);
-            var fault = await RegistryError.FromAsync(response, call.Action, endpoint.Authority, call.IsAnonymous ? null : Identity, passwordIsGood: false, watchdog.Token);
+            var refusal = new Refusal(call.Action, endpoint.Authority, options.RemediesFor(endpoint.Authority))
+            {
+                Identity = call.IsAnonymous ? null : Identity,
+                Method = call.Method,
+                Known = traits.KnownAnswers,
+                Proxy = endpoint.Scheme == "http" && options.UseProxy ? options.Proxies.GetProxy(address) : null,
+            };
+            var (fault, _) = await RegistryError.FromAsync(response, refusal, watchdog.Token);
             if (Retry.MayPass(response.StatusCode) && !call.Final.Contains(response.StatusCode) && call.IsFinal?.Invoke(answer) != true)
                 throw new PassingFault(fault, Retry.AskedPause(response, fault, time));
             return answer with { Fault = fault };
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            var fault = TransportError.From(e, call.Action, address);
+            var fault = TransportError.From(e, call.Action, new Peer(address, options, endpoint.Authority));
             throw TransportError.MayPass(fault) ? new PassingFault(fault) : fault;
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)

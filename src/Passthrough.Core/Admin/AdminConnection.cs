@@ -26,7 +26,7 @@ public sealed class AdminConnection(RegistryEndpoint endpoint, ConnectionOptions
     public TimeProvider Time => time ?? TimeProvider.System;
 
     /// <summary>The management API.</summary>
-    internal AdminClient Client => client ??= new AdminClient(endpoint, options, Time, random);
+    internal AdminClient Client => client ??= new AdminClient(endpoint, options, traits, Time, random);
 
     /// <summary><c>/v2/</c> as whoever manages.</summary>
     public RegistryStore Store => store ??= OpenStore(credential);

@@ -54,7 +54,18 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
             "do it in its web interface: Administration, Repositories, Local, package type Docker; run this again afterwards"),
     };
 
-    public static readonly RegistryProduct Product = new("jfrog", "Artifactory", new RegistryTraits())
+    // A tag is a file there, and overwriting a file is a right of its own.
+    static RegistryTraits OwnTraits => new()
+    {
+        KnownAnswers =
+        [
+            new("403 Forbidden",
+                "overwriting a tag needs the right to delete: let registry_auth give access: [pull, push, delete]") { Status = 400 },
+            new("immutable", "its tags are immutable: deliver the image under another tag, or let mirror_repo set immutable_tags: false"),
+        ],
+    };
+
+    public static readonly RegistryProduct Product = new("jfrog", "Artifactory", OwnTraits)
     {
         Editions = [Pro, Jcr],
         Administer = (connection, _) => Task.FromResult<IRegistryAdmin>(new ArtifactoryAdmin(connection)),

@@ -23,6 +23,7 @@ sealed class MirrorRegistryGoAdmin(AdminConnection connection) : IRegistryAdmin
         DigestProvesContent = false,
         CollectsUntaggedChildren = true,
         RemovesTags = true,
+        Health = new HealthProbe(["healthz"], (status, _) => status >= 500 ? $"/healthz answers {status}" : null),
     };
 
     public static RegistryCapabilities Edition => new(Title)

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography.X509Certificates;
 using Passthrough.Core.Registry.Auth;
+using Passthrough.Core.Registry.Http;
 
 namespace Passthrough.Core.Registry;
 
@@ -23,6 +24,12 @@ public sealed record ConnectionOptions
     /// <summary>Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY are followed; a loopback address never goes through a proxy.</summary>
     public bool UseProxy { get; init; } = true;
 
+    /// <summary>What <see cref="UseProxy"/> follows.</summary>
+    internal ProxyRules Proxies { get; init; } = ProxyRules.OfEnvironment();
+
+    /// <summary>Set for a registry that images are read from; null for the target, which the parameters describe.</summary>
+    public UpstreamRole? Upstream { get; init; }
+
     /// <summary>For connecting and for the headers of an answer.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -32,11 +39,19 @@ public sealed record ConnectionOptions
     /// <summary>For the answer after a body was sent: servers hash and move it first.</summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How often a request that failed for a reason that may pass is sent again.</summary>
+    /// <summary>How often a request that failed for a reason that may pass is sent again; what a registry that is down is waited for
+    /// grows with it.</summary>
     public int Retries { get; init; } = 5;
 
     /// <summary>Token services that the user named for registries of another domain.</summary>
     public TokenServices TokenServices { get; init; } = TokenServices.None;
+
+    /// <summary>How long a registry that does not answer at all is waited for, in one piece: 75 s by default, which covers a restart of a
+    /// minute.</summary>
+    public TimeSpan OutageBudget => Retries * TimeSpan.FromSeconds(15);
+
+    /// <summary>Told what slows the work down although it goes on: a sentence. Null where nobody listens.</summary>
+    public Action<string>? OnTrouble { get; init; }
 
     /// <summary>Told every token that a token service gives, so that it can be masked; null where nobody prints.</summary>
     public Action<string?>? OnSecret { get; init; }
@@ -50,6 +65,8 @@ public sealed record ConnectionOptions
     /// <summary>The same with what podman's and docker's certs.d folders of this host hold for a registry; what was given in files of its own wins over all of it.</summary>
     /// <exception cref="ModuleException">The registry's folder holds a client certificate without its key, or the reverse.</exception>
     public ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint) => WithCertificatesOf(endpoint, Environment.GetEnvironmentVariable);
+
+    internal Remedies RemediesFor(string authority) => new(Upstream, authority);
 
     internal ConnectionOptions WithCertificatesOf(RegistryEndpoint endpoint, Func<string, string?> environment)
     {

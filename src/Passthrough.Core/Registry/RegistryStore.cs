@@ -28,7 +28,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     public RegistryStore(RegistryEndpoint endpoint, ConnectionOptions options, ICredentialSource credentials, RegistryTraits? traits = null, TimeProvider? time = null, Func<double>? random = null)
     {
         Traits = traits ?? new RegistryTraits();
-        client = new RegistryClient(endpoint, options, credentials, time ?? TimeProvider.System, random);
+        client = new RegistryClient(endpoint, options, credentials, Traits, time ?? TimeProvider.System, random);
     }
 
     public RegistryTraits Traits { get; }
@@ -45,7 +45,9 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             if (IsMissing(response, image))
                 return null;
             // Some registries and proxies know no HEAD; and a refusal of GET comes with the registry's words. A wrong password is not sent twice.
-            if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotAcceptable or HttpStatusCode.NotImplemented)
+            if (response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.MethodNotAllowed
+                or HttpStatusCode.NotAcceptable
+                or HttpStatusCode.PreconditionFailed or HttpStatusCode.NotImplemented)
                 return (await ReadManifestAsync(image, token))?.Descriptor;
             await EnsureSuccessAsync(response, call, token, image);
             var (type, length) = (response.Content.Headers.ContentType?.MediaType, response.Content.Headers.ContentLength);
@@ -68,7 +70,13 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             var type = response.Content.Headers.ContentType?.MediaType ?? "";
             var bytes = await client.ReadAsync(response, Traits.MaxManifestBytes, call.Action, token);
             if (type is "text/html")
-                throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered a web page", "a portal or a proxy answers in the registry's place: correct registry_host and registry_port") { HttpStatus = (int)response.StatusCode, Image = image.ToString() };
+                throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered a web page",
+                    $"a portal or a proxy answers in the registry's place: {client.Remedies.Address}")
+                {
+                    HttpStatus = (
+                        int)response.StatusCode,
+                    Image = image.ToString()
+                };
             var wanted = image.Digest ?? ServerDigest(response);
             var actual = wanted?.OfSameAlgorithm(bytes) ?? Digest.Sha256(bytes);
             if (wanted is not null && wanted != actual)
@@ -112,23 +120,42 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     public async Task<Stream> OpenBlobAsync(Reference repository, Descriptor blob, long offset, CancellationToken cancellation)
     {
         var call = Pull(HttpMethod.Get, repository, $"blobs/{blob.Digest}", $"read blob {blob.Digest} of {repository.Name}") with { Offset = offset, ReadsBlob = true };
+        var (response, body) = await OpenBodyAsync(call, blob, cancellation);
+        return response is null ? body : new BlobStream(response, body, offset, blob.Size, call, client)
+        {
+            Reopen = async (position, token) =>
+            {
+                var (again, rest) = await OpenBodyAsync(call with { Offset = position }, blob, token);
+                return (again!, rest);
+            },
+        };
+    }
+
+    /// <returns>No response where the offset is the end.</returns>
+    async Task<(HttpResponseMessage? Response, Stream Body)> OpenBodyAsync(RegistryCall call, Descriptor blob,
+        CancellationToken cancellation)
+    {
         var response = await client.SendAsync(call, cancellation);
         try
         {
-            if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && offset == blob.Size)
+            if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && call.Offset == blob.Size)
             {
                 response.Dispose();
-                return Stream.Null;
+                return (null, Stream.Null);
             }
 
             await EnsureSuccessAsync(response, call, cancellation, blob: blob);
-            var stream = new BlobStream(response, await response.Content.ReadAsStreamAsync(cancellation), call, client);
+            var body = await response.Content.ReadAsStreamAsync(cancellation);
             // A server may ignore Range and send all of it, or answer with another part than was asked for.
-            if (offset > 0 && response.StatusCode != HttpStatusCode.PartialContent)
-                await stream.SkipAsync(offset, cancellation);
-            else if (offset > 0 && ContentRange(response) is var range && !range.StartsWith($"bytes {offset}-", StringComparison.Ordinal))
-                throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered with the range \"{range}\" instead of the bytes from {offset} on", "a proxy or the registry's storage damages ranges") { Blob = blob.Digest.ToString() };
-            return stream;
+            if (call.Offset > 0 && response.StatusCode != HttpStatusCode.PartialContent)
+                await new BlobStream(response, body, 0, blob.Size, call, client).SkipAsync(call.Offset, cancellation);
+            else if (call.Offset > 0 && ContentRange(response) is var range
+                && !range.StartsWith($"bytes {call.Offset}-", StringComparison.Ordinal))
+                throw new ModuleException(ErrorCodes.NotARegistry,
+                    $"cannot {call.Action}: {Endpoint.Authority} answered with the range \"{range}\" instead of the bytes "
+                        + $"from {call.Offset} on", "a proxy or the registry's storage damages ranges")
+                { Blob = blob.Digest.ToString() };
+            return (response, body);
         }
         catch
         {
@@ -175,7 +202,10 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             if (response.StatusCode == HttpStatusCode.Unauthorized && response.Headers.WwwAuthenticate.Count > 0)
                 return false;
             if (response.StatusCode == HttpStatusCode.NotFound)
-                throw new ModuleException(ErrorCodes.NotARegistry, (await client.FaultAsync(response, call, token)).Message + " to /v2/, so it is no registry", "correct registry_host and registry_port") { HttpStatus = 404 };
+                throw new ModuleException(ErrorCodes.NotARegistry,
+                    (await client.FaultAsync(response, call, token)).Message + " to /v2/, so it is no registry",
+                        client.Remedies.Address)
+                { HttpStatus = 404 };
             await EnsureSuccessAsync(response, call, token);
             return true;
         }, cancellation);

@@ -7,6 +7,16 @@ namespace Passthrough.Core.Registry;
 /// <summary>Uploads of blobs (distribution-spec, "Pushing blobs").</summary>
 public sealed partial class RegistryStore
 {
+    /// <summary>How often a 413 is not believed where nothing of that size has passed yet.</summary>
+    const int MostTooLarge = 2;
+
+    const int MostRedirects = 5;
+
+    /// <summary>Giving up an upload is a courtesy, which nobody waits long for.</summary>
+    static readonly TimeSpan CancelTimeout = TimeSpan.FromSeconds(5);
+
+    long largestTaken;
+
     public async Task<BlobOutcome> PutBlobAsync(Reference repository, Descriptor blob, string? mountFrom, Func<CancellationToken, Task<Stream>> open, CancellationToken cancellation)
     {
         var action = $"upload blob {blob.Digest} to {repository.Name}";
@@ -38,18 +48,37 @@ public sealed partial class RegistryStore
     {
         var call = Push(HttpMethod.Post, repository, new Uri(Endpoint.BaseUri, $"v2/{repository.Repository}/blobs/uploads/?mount={Uri.EscapeDataString(blob.Digest.ToString())}&from={Uri.EscapeDataString(from)}"), action);
         call = call with { Scopes = [.. call.Scopes, $"repository:{from}:pull"] };
+        var isRepeated = false;
         try
         {
-            return await client.SendAsync<(bool, Uri?)>(call, (response, _) => Task.FromResult<(bool, Uri?)>(response.StatusCode switch
+            return await client.Retry.RunAsync<(bool, Uri?)>(async token =>
             {
-                HttpStatusCode.Created => (true, null),
-                // Not mounted, but an upload was begun: use it.
-                HttpStatusCode.Accepted => (false, Location(response, call.Address, action)),
-                // No right to read the other repository, or no mounts at all: the upload itself will tell what is wrong, if anything is.
-                _ => (false, null),
-            }), cancellation);
+                try
+                {
+                    using var response = await client.AttemptAsync(call, token);
+                    return response.StatusCode switch
+                    {
+                        HttpStatusCode.Created => (true, null),
+                        // Not mounted, but an upload was begun: use it.
+                        HttpStatusCode.Accepted => (false, Location(response, call.Address, action)),
+                        // No right to read the other repository, or no mounts at all: the upload itself will tell what is wrong, if
+                        // anything is.
+                        _ => (false, null),
+                    };
+                }
+                catch (PassingFault e) when (e.Fault.HttpStatus is >= 500 && (isRepeated || e.Fault.HttpStatus == 500))
+                {
+                    // A registry that trips over mounts takes the bytes; one that is restarted (502, 503) is asked again first.
+                    return (false, null);
+                }
+                catch (PassingFault e) when (e.Fault.HttpStatus is >= 500)
+                {
+                    isRepeated = true;
+                    throw;
+                }
+            }, cancellation);
         }
-        catch (ModuleException e) when (e.Code == ErrorCodes.Unauthorized || e.HttpStatus is 400 or 401 or 403 or 404 or 405)
+        catch (ModuleException e) when (e.Code == ErrorCodes.Unauthorized || e.HttpStatus is 400 or 401 or 403 or 404 or 405 or 501 or 505)
         {
             // The token service gives no token for two repositories.
             return (false, null);
@@ -59,13 +88,36 @@ public sealed partial class RegistryStore
     async Task UploadAsync(Uri? firstSession, Reference repository, Descriptor blob, Func<CancellationToken, Task<Stream>> open, string action, CancellationToken cancellation)
     {
         var session = firstSession;
+        var tooLarge = 0;
         await client.Retry.RunAsync(async token =>
         {
             // A session that saw a fault is never used again: parts that were sent twice damage blobs on some registries (registries.md 0.8).
             var location = Interlocked.Exchange(ref session, null) ?? await StartAsync(repository, blob, action, token, isOneAttempt: true);
-            await SendBodyAsync(location, repository, blob, open, action, token);
+            try
+            {
+                await SendBodyAsync(location, repository, blob, open, action, token);
+            }
+            catch (ModuleException e) when (e.HttpStatus == (int)HttpStatusCode.RequestEntityTooLarge && IsNoLimit(blob, ++tooLarge))
+            {
+                throw new PassingFault(e);
+            }
+
             return true;
         }, cancellation);
+        InterlockedMax(ref largestTaken, blob.Size);
+    }
+
+    // A limit that let as much pass before is none; and see RegistryTraits.MisusesTooLarge.
+    bool IsNoLimit(Descriptor blob, int times) =>
+        blob.Size <= Interlocked.Read(ref largestTaken)
+            || (Traits.MisusesTooLarge && times <= MostTooLarge && !(blob.Size > Traits.UsualMaxBlobBytes));
+
+    static void InterlockedMax(ref long most, long value)
+    {
+        for (var seen = Interlocked.Read(ref most); seen < value && Interlocked.CompareExchange(ref most, value, seen) is var other
+            && other != seen; seen = other)
+        {
+        }
     }
 
     async Task<Uri> StartAsync(Reference repository, Descriptor? blob, string action, CancellationToken cancellation, bool isOneAttempt = false)
@@ -79,28 +131,56 @@ public sealed partial class RegistryStore
 
     async Task SendBodyAsync(Uri location, Reference repository, Descriptor blob, Func<CancellationToken, Task<Stream>> open, string action, CancellationToken cancellation)
     {
-        await using var source = await open(cancellation);
-        using var watchdog = new Watchdog(client.Options.Timeout + client.Options.StallTimeout, client.Time, cancellation);
-        BlobContent? body = null;
         var patches = Traits.Upload == UploadForm.PostPatchPut;
-        var call = Push(patches ? HttpMethod.Patch : HttpMethod.Put, repository, patches ? location : WithDigest(location, blob), action) with
-        {
-            Body = () => body = new BlobContent(source, blob, watchdog, client.Options),
-        };
+        var (address, session) = (patches ? location : WithDigest(location, blob), location);
+        var isDone = false;
         try
         {
-            using var response = await SendAsync(call, watchdog, cancellation);
-            var next = Location(response, location, action) ?? location;
-            if (body!.Sent is { } sent && sent != blob.Digest)
+            using var watchdog = new Watchdog(client.Options.Timeout + client.Options.StallTimeout, client.Time, cancellation);
+            for (var hops = 0; ; hops++)
             {
-                if (patches || !response.IsSuccessStatusCode)
-                    await CancelAsync(next, repository, action, cancellation);
-                throw Damaged(blob, sent, action);
-            }
+                var call = Push(patches ? HttpMethod.Patch : HttpMethod.Put, repository, address, action);
+                using var response = await SendStreamAsync(call, blob, open, watchdog, cancellation);
+                session = Location(response, location, action) ?? location;
+                if (hops < MostRedirects && (int)response.StatusCode is 307 or 308 && client.IsOwn(session))
+                {
+                    // The body is to be sent once more, to another address of the same registry.
+                    address = session;
+                    continue;
+                }
 
-            await EnsureUploadedAsync(response, call, blob, cancellation);
-            if (patches)
-                await FinishAsync(next, repository, blob, action, watchdog, cancellation);
+                await EnsureUploadedAsync(response, call, blob, cancellation);
+                if (patches)
+                    await FinishAsync(session, repository, blob, action, watchdog, cancellation);
+                isDone = true;
+                return;
+            }
+        }
+        finally
+        {
+            if (!isDone)
+                await CancelAsync(session, repository, action);
+        }
+    }
+
+    /// <summary>Sends the whole blob in one request.</summary>
+    async Task<HttpResponseMessage> SendStreamAsync(RegistryCall call, Descriptor blob, Func<CancellationToken, Task<Stream>> open,
+        Watchdog watchdog, CancellationToken cancellation)
+    {
+        await using var source = await open(cancellation);
+        BlobContent? body = null;
+        try
+        {
+            var response = await SendAsync(call with { Body = () => body = new BlobContent(source, blob, watchdog, client.Options) },
+                watchdog, cancellation);
+            if (body!.Sent == blob.Digest || (body.Sent is null && !response.IsSuccessStatusCode))
+                return response;
+            response.Dispose();
+            throw body.Sent is { } sent
+                ? Damaged(blob, sent, call.Action)
+                : new PassingFault(new ModuleException(ErrorCodes.Connection,
+                    $"cannot {call.Action}: the connection broke off before the whole blob was sent",
+                        "check the network and proxies between"));
         }
         catch (Exception) when (body?.SourceFault is { } fault)
         {
@@ -108,7 +188,9 @@ public sealed partial class RegistryStore
             throw fault switch
             {
                 ModuleException known when TransportError.MayPass(known) => new PassingFault(known),
-                IOException => new PassingFault(new ModuleException(ErrorCodes.Connection, $"cannot {action}: {fault.Message}", "the place that the blob is read from broke off", fault)),
+                IOException => new PassingFault(
+                    new ModuleException(ErrorCodes.Connection, $"cannot {call.Action}: {fault.Message}",
+                        "the place that the blob is read from broke off", fault)),
                 _ => fault,
             };
         }
@@ -126,14 +208,18 @@ public sealed partial class RegistryStore
         await EnsureUploadedAsync(response, call, blob, cancellation);
     }
 
-    // One attempt and no complaint: a registry that does not let us cancel forgets uploads after a while.
-    async Task CancelAsync(Uri session, Reference repository, string action, CancellationToken cancellation)
+    // One attempt and no complaint, also when the run is being stopped: a registry that does not let us cancel forgets uploads after a
+    // while.
+    async Task CancelAsync(Uri session, Reference repository, string action)
     {
+        if (!client.IsOwn(session))
+            return;
+        using var limit = new CancellationTokenSource(CancelTimeout, client.Time);
         try
         {
-            using var response = await client.AttemptAsync(Push(HttpMethod.Delete, repository, session, action), cancellation);
+            using var response = await client.AttemptAsync(Push(HttpMethod.Delete, repository, session, action), limit.Token);
         }
-        catch (Exception e) when (e is ModuleException or PassingFault)
+        catch (Exception e) when (e is ModuleException or PassingFault or OperationCanceledException)
         {
         }
     }

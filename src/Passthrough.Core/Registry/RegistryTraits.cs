@@ -51,6 +51,22 @@ public sealed record RegistryTraits
     /// <summary>The largest blob that the product takes unless its administrator has said otherwise; null for any.</summary>
     public long? UsualMaxBlobBytes { get; init; }
 
+    /// <summary>What the product answers where its own words tell the cause, with the remedy.</summary>
+    public IReadOnlyList<KnownAnswer> KnownAnswers { get; init; } = [];
+
+    /// <summary>What else the refusal of a push to an account with the right may mean; null for nothing.</summary>
+    public string? OnDeniedPush { get; init; }
+
+    /// <summary>How to ask for its health without an account; null where <c>/v2/</c> is all there is.</summary>
+    public HealthProbe? Health { get; init; }
+
+    /// <summary>
+    /// Whether 413 also comes where nothing is too large: Quay's nginx answers a body that its worker died on with the error page of this
+    /// status. Then it is
+    /// taken for a limit only after two repetitions.
+    /// </summary>
+    public bool MisusesTooLarge { get; init; }
+
     /// <summary>The longest <c>host/path</c> that clients accept.</summary>
     public int MaxNameLength { get; init; } = 255;
 

@@ -43,7 +43,7 @@ public sealed class SignatureStore : IDisposable
         if (!Uri.TryCreate(place, UriKind.Absolute, out var address) || address.Scheme is not ("https" or "http")
             || address.UserInfo.Length > 0)
             throw new ModuleException(ErrorCodes.InvalidArgument, $"signature_store \"{place}\" is neither a URL nor the path of a folder", "write it like https://mirror.example.com/signatures/openshift/release");
-        http = new HttpMessageInvoker(new CountingHandler(options.Requests, RegistryHttp.Connect(this.options)), disposeHandler: true);
+        http = new HttpMessageInvoker(RegistryHttp.Connect(this.options), disposeHandler: true);
     }
 
     /// <summary>Whether nobody named it, so that nobody need be told of it as of a mistake when it cannot be asked.</summary>
@@ -109,7 +109,11 @@ public sealed class SignatureStore : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            var fault = TransportError.From(e, Action, address);
+            var fault = TransportError.From(e, Action, new Peer(address, options, address.Authority)
+            {
+                Hint = "correct signature_store, check the network and HTTPS_PROXY, or name a folder with the signatures in "
+                    + "signature_store",
+            });
             throw TransportError.MayPass(fault) ? new PassingFault(fault) : fault;
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)

@@ -72,18 +72,19 @@ public sealed class UpstreamStores : IImageStore, IDisposable
     (RegistryStore Store, Reference Own) Route(Reference image)
     {
         if (!pullFrom.TryGetValue(image.Registry, out var source))
-            return (Open(RegistryEndpoint.Parse(image.Registry)), image);
+            return (Open(RegistryEndpoint.Parse(image.Registry), standsIn: false), image);
         var repository = source.Prefix.Length == 0 ? image.Repository : $"{source.Prefix}/{image.Repository}";
-        return (Open(source.Endpoint), image with { Registry = source.Endpoint.Authority, Repository = repository });
+        return (Open(source.Endpoint, standsIn: true), image with { Registry = source.Endpoint.Authority, Repository = repository });
     }
 
-    RegistryStore Open(RegistryEndpoint endpoint) => stores.GetOrAdd(endpoint, one => new Lazy<RegistryStore>(() => Connect(one))).Value;
+    RegistryStore Open(RegistryEndpoint endpoint, bool standsIn) =>
+        stores.GetOrAdd(endpoint, one => new Lazy<RegistryStore>(() => Connect(one, standsIn))).Value;
 
-    RegistryStore Connect(RegistryEndpoint endpoint)
+    RegistryStore Connect(RegistryEndpoint endpoint, bool standsIn)
     {
         // Names say docker.io; the registry answers elsewhere. Certificates and credentials are looked up under the name.
         var isDockerHub = endpoint is { Host: "docker.io", Port: null };
-        var own = options.WithCertificatesOf(endpoint);
+        var own = options.WithCertificatesOf(endpoint) with { Upstream = new UpstreamRole(endpoint.Authority, standsIn) };
         return new RegistryStore(isDockerHub ? endpoint with { Host = "registry-1.docker.io" } : endpoint, own, isDockerHub ? new Renamed(credentials) : credentials, time: time);
     }
 

@@ -160,6 +160,7 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
             Retries = arguments.Number("retries") ?? 5,
             TokenServices = TokenServices.Parse(ReadTokenServices(arguments)),
             OnSecret = context.Secrets.Add,
+            OnTrouble = sentence => WarnOnce(context, sentence),
         };
     }
 
@@ -171,6 +172,16 @@ sealed record RegistryConnection(RegistryEndpoint Endpoint, ConnectionOptions Op
                 ? new(entry.Name, service)
                 : throw new ModuleException(
                     ErrorCodes.InvalidArgument, $"token_services: value of {entry.Name} must be a string: the host of its token service");
+        }
+    }
+
+    // Many requests may meet the same trouble at once.
+    static void WarnOnce(ModuleContext context, string sentence)
+    {
+        lock (context.Warnings)
+        {
+            if (!context.Warnings.Contains(sentence))
+                context.Warnings.Add(sentence);
         }
     }
 

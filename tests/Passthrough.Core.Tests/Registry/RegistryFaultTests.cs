@@ -257,7 +257,8 @@ public sealed class RegistryFaultTests : IAsyncLifetime
         var digest = Uri.EscapeDataString(Blob.Digest.ToString());
         Assert.Equal(
             ["POST /v2/mirror/app/blobs/uploads/", $"PUT /v2/mirror/app/blobs/uploads/session-0?_state=a%2Bb%3D&digest={digest}",
-             "POST /v2/mirror/app/blobs/uploads/", $"PUT /v2/mirror/app/blobs/uploads/session-2?_state=a%2Bb%3D&digest={digest}"],
+             "DELETE /v2/mirror/app/blobs/uploads/session-0?_state=a%2Bb%3D",
+             "POST /v2/mirror/app/blobs/uploads/", $"PUT /v2/mirror/app/blobs/uploads/session-3?_state=a%2Bb%3D&digest={digest}"],
             server.Requests);
     }
 

@@ -1,7 +1,6 @@
 using System.Net;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
-using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
 
 namespace Passthrough.Core.Admin.Harbor;
@@ -9,8 +8,7 @@ namespace Passthrough.Core.Admin.Harbor;
 /// <summary>Harbor from 2.9 on (registries.md A). The namespace is a project, accounts are its robots.</summary>
 public sealed class HarborAdmin : IRegistryAdmin
 {
-    public static readonly RegistryProduct Product = new("harbor", "Harbor",
-        new RegistryTraits { HasReferrersApi = true, Upload = UploadForm.PostPatchPut, RemovesTags = false })
+    public static readonly RegistryProduct Product = new("harbor", "Harbor", HarborTraits.Own)
     {
         Editions =
         [

@@ -36,16 +36,7 @@ public sealed partial class QuayAdmin : IRegistryAdmin
         Capabilities = Describe(isMirrorRegistry ? "mirror-registry" : "Quay", isMirrorRegistry, features);
     }
 
-    // nginx before it takes no manifest over 1 MiB; MAXIMUM_LAYER_SIZE is 20G where nobody sets it, and an index in an index ends in a 500 (registries.md B.5).
-    internal static RegistryTraits OwnTraits => new()
-    {
-        HasReferrersApi = true,
-        RefusesWhatIsMissing = true,
-        MaxManifestBytes = 1024 * 1024,
-        TakesNestedIndexes = false,
-        UsualMaxBlobBytes = 20L * 1024 * 1024 * 1024,
-        ExpiryLabel = ExpiryLabel.Quay,
-    };
+    internal static RegistryTraits OwnTraits => QuayTraits.Own;
 
     public RegistryCapabilities Capabilities { get; }
 

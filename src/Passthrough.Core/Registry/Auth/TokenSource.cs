@@ -20,6 +20,9 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
     readonly ConcurrentDictionary<string, Token> cache = new(StringComparer.Ordinal);
     readonly SemaphoreSlim gate = new(1);
 
+    /// <summary>What the product is known to answer.</summary>
+    public IReadOnlyList<KnownAnswer> Known { get; init; } = [];
+
     /// <summary>A token for the scopes; one that was got for them before while it is fresh.</summary>
     /// <param name="challenge">The registry's Bearer challenge.</param>
     /// <param name="scopes">For example <c>repository:mirror/a:pull,push</c>; none asks who we are.</param>
@@ -81,7 +84,13 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
             using var response = await http.SendAsync(request, watchdog.Token);
             if (!response.IsSuccessStatusCode)
             {
-                var fault = await RegistryError.FromAsync(response, $"{action} (token from {realm.Authority})", realm.Authority, Authorizer.Describe(credential), passwordIsGood: false, watchdog.Token);
+                var refusal = new Refusal($"{action} (token from {realm.Authority})", realm.Authority,
+                    options.RemediesFor(endpoint.Authority))
+                {
+                    Identity = Authorizer.Describe(credential),
+                    Known = Known,
+                };
+                var (fault, _) = await RegistryError.FromAsync(response, refusal, watchdog.Token);
                 throw Retry.MayPass(response.StatusCode) ? new PassingFault(fault, Retry.AskedPause(response, fault, time)) : fault;
             }
 
@@ -90,13 +99,24 @@ sealed class TokenSource(RegistryEndpoint endpoint, HttpMessageInvoker http, Con
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            var fault = TransportError.From(e, $"{action} (token from {realm.Authority})", realm);
+            var fault = TransportError.From(e, action, PeerOf(realm));
             throw TransportError.MayPass(fault) ? new PassingFault(fault) : fault;
         }
         catch (OperationCanceledException e) when (watchdog.HasBarked && !cancellation.IsCancellationRequested)
         {
             throw new PassingFault(new ModuleException(ErrorCodes.Timeout, $"cannot {action}: the token service {realm.Authority} gave no answer in {options.Timeout.TotalSeconds} s", "raise timeout, or look at the token service", e));
         }
+    }
+
+    Peer PeerOf(Uri realm)
+    {
+        var peer = new Peer(realm, options, endpoint.Authority);
+        return realm.Authority == endpoint.BaseUri.Authority ? peer : peer with
+        {
+            Via = $"{endpoint.Authority} names {realm.Authority} as its token service",
+            Hint = $"check that {realm.Authority} is up and can be reached and trusted from here, or correct the token service's "
+                + $"address in the registry (distribution: auth.token.realm)",
+        };
     }
 
     Uri Realm(Challenge challenge, string action)

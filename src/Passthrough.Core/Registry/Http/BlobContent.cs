@@ -8,6 +8,9 @@ sealed class BlobContent : HttpContent
 {
     const int BufferSize = 256 * 1024;
 
+    /// <summary>More than HttpClient collects before it writes, so that nothing stays behind in its buffer.</summary>
+    const int SmallestFiller = 64 * 1024;
+
     readonly Stream source;
     readonly Descriptor blob;
     readonly Watchdog watchdog;
@@ -39,7 +42,17 @@ sealed class BlobContent : HttpContent
         while (await ReadAsync(buffer, sent, cancellationToken) is var count && count > 0)
         {
             hash.AppendData(buffer.AsSpan(0, count));
-            await stream.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+            try
+            {
+                await stream.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
+            }
+            catch (IOException) when (blob.Size - sent - count >= SmallestFiller)
+            {
+                await PretendAsync(stream, blob.Size - sent - count, cancellationToken);
+                watchdog.Allow(options.Timeout);
+                return;
+            }
+
             sent += count;
             watchdog.Allow(options.StallTimeout);
         }
@@ -47,6 +60,28 @@ sealed class BlobContent : HttpContent
         Sent = Digest.Finish(hash);
         // The server hashes and moves it before it answers.
         watchdog.Allow(options.AnswerTimeout);
+    }
+
+    // A server that refuses a body answers, and closes while it is being sent. HttpClient reads that answer only if the content seems to
+    // have been written; the
+    // socket is dead by now, so that no byte of this goes anywhere.
+    static async Task PretendAsync(Stream stream, long remaining, CancellationToken cancellationToken)
+    {
+        var filler = new byte[BufferSize];
+        while (remaining > 0)
+        {
+            var count = (int)(remaining <= filler.Length ? remaining : Math.Min(filler.Length, remaining - SmallestFiller));
+            try
+            {
+                await stream.WriteAsync(filler.AsMemory(0, count), cancellationToken);
+            }
+            catch (IOException)
+            {
+                // As expected.
+            }
+
+            remaining -= count;
+        }
     }
 
     async Task<int> ReadAsync(byte[] buffer, long sent, CancellationToken cancellation)

@@ -15,17 +15,14 @@ sealed class CertificateTrust
     const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
 
     readonly X509Certificate2Collection additional;
-    readonly bool validate;
-    readonly Action<X509Certificate2>? onCertificate;
+    readonly ConnectionOptions options;
 
-    /// <param name="additional">CAs and server certificates trusted beside the system's.</param>
-    /// <param name="validate">False takes any certificate: the user said so.</param>
-    /// <param name="onCertificate">Shown every certificate, before it is judged.</param>
-    public CertificateTrust(X509Certificate2Collection additional, bool validate, Action<X509Certificate2>? onCertificate = null)
+    /// <param name="additional">CAs and server certificates trusted in addition to the system's.</param>
+    /// <param name="options">Whether certificates are judged, and who is shown them.</param>
+    public CertificateTrust(X509Certificate2Collection additional, ConnectionOptions options)
     {
         this.additional = additional;
-        this.validate = validate;
-        this.onCertificate = onCertificate;
+        this.options = options;
     }
 
     /// <summary>Reads the certificates of a PEM file that the user named.</summary>
@@ -66,8 +63,8 @@ sealed class CertificateTrust
     {
         var host = (sender as SslStream)?.TargetHostName ?? "the server";
         if (certificate is X509Certificate2 shown)
-            onCertificate?.Invoke(shown);
-        if (!validate)
+            options.OnCertificate?.Invoke(shown);
+        if (!options.ValidateCertificates)
             return true;
         if (certificate is not X509Certificate2 leaf)
             throw new AuthenticationException("the server sent no certificate");
@@ -106,7 +103,7 @@ sealed class CertificateTrust
         if ((status & ~RootMissing) == X509ChainStatusFlags.NoError && chain.ChainElements.Any(element => additional.Any(given => given.RawDataMemory.Span.SequenceEqual(element.Certificate.RawDataMemory.Span))))
             return;
         throw (status & RootMissing) != X509ChainStatusFlags.NoError
-            ? Refused(host, $"is not trusted (issuer {leaf.Issuer})", "give the PEM file of its CA in ca_path (registry_ca_path in the playbooks)")
+            ? Refused(host, $"is not trusted (issuer {leaf.Issuer})", options.RemediesFor(host).Untrusted)
             : Refused(host, $"cannot be used: {string.Join(", ", chain.ChainStatus.Select(one => one.Status.ToString()))}", "give the registry a certificate for TLS servers");
     }
 

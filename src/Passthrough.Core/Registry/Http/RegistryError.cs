@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Registry.Auth;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Registry.Http;
@@ -19,37 +20,102 @@ static partial class RegistryError
 
     /// <summary>Reads the body of a failed answer, as much of it as a sentence needs.</summary>
     /// <param name="response">The answer; not disposed of.</param>
-    /// <param name="action">What was tried, after "cannot": <c>push quay.local/mirror/a:v1</c>.</param>
-    /// <param name="authority">Who answered.</param>
-    /// <param name="credential">Who we said to be, for example <c>user "bob"</c>; null where we were anonymous.</param>
-    /// <param name="passwordIsGood">A token service took the credential, so that a refusal is about rights.</param>
-    public static async Task<ModuleException> FromAsync(HttpResponseMessage response, string action, string authority, string? credential, bool passwordIsGood, CancellationToken cancellation)
+    /// <param name="refusal">What is known about the request.</param>
+    public static async Task<Verdict> FromAsync(HttpResponseMessage response, Refusal refusal, CancellationToken cancellation)
     {
         var body = await ReadAsync(response, cancellation);
         var (serverCode, words) = Explain(body, response.Content.Headers.ContentType?.MediaType);
         var status = (int)response.StatusCode;
         var answer = $"{status}{(serverCode is null ? " " + response.ReasonPhrase : " " + serverCode)}".TrimEnd() + (words.Length == 0 ? "" : $": {words}");
-        var (sentence, hint) = response.StatusCode switch
+        var known = refusal.Known.Concat(KnownAnswer.Common).FirstOrDefault(one => one.Fits(status, answer, refusal.Method));
+        var (sentence, hint) = refusal switch
         {
-            HttpStatusCode.Unauthorized when credential is null => ($"{authority} wants credentials and none were given ({answer})", $"give username and password, or an authfile with an entry for {authority}"),
-            HttpStatusCode.Unauthorized when passwordIsGood => ($"{authority} does not let {credential} ({answer})", $"give {credential} the right to do this on the registry; where it has no such namespace yet, mirror_repo makes it"),
-            HttpStatusCode.Unauthorized => ($"{authority} refused {credential}: wrong user name or password ({answer})", "correct username and password, or the entry of the auth file"),
-            HttpStatusCode.Forbidden when credential is null => ($"{authority} answered {answer}", $"give credentials: a username and password, or an authfile with an entry for {authority}"),
-            HttpStatusCode.Forbidden => ($"{authority} answered {answer}", $"give {credential} the right to do this on the registry"),
-            // Harbor, Quay; and Artifactory, where a tag is a file.
-            HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict when answer.Contains("immutable", StringComparison.OrdinalIgnoreCase) => ($"{authority} answered {answer}", "its tags are immutable: deliver the image under another tag, or let mirror_repo set immutable_tags: false"),
-            HttpStatusCode.BadRequest when words.Contains("403 Forbidden", StringComparison.Ordinal) => ($"{authority} answered {answer}", "a tag that is there is only replaced by who may delete: let registry_auth give access: [pull, push, delete]"),
-            // Quay's robots make no organization.
-            HttpStatusCode.MethodNotAllowed when words.Contains("organization", StringComparison.Ordinal) => ($"{authority} answered {answer}", "make the namespace with mirror_repo first"),
+            { Via: { } via } => ($"{via}, which answered {answer}",
+                $"images are not there: check what {refusal.Remedies.Authority} redirects to, or a login page in front of it"),
+            { Illness: { } illness } =>
+                ($"{refusal.Authority} answered {answer}, but is unhealthy: {illness}",
+                    "repair the registry first; this answer says nothing about accounts or images"),
+            _ when known is not null => ($"{refusal.Authority} answered {answer}", known.Remedy),
+            _ => Judge(response, refusal, serverCode, words, answer),
+        };
+        var fault = new ModuleException(serverCode ?? CodeFor(status), $"cannot {refusal.Action}: {sentence}",
+            hint)
+        { HttpStatus = status };
+        return new Verdict(fault, known?.IsFinal == true && refusal.Illness is null);
+    }
+
+    static (string Sentence, string? Hint) Judge(HttpResponseMessage response, Refusal refusal, string? serverCode, string words,
+        string answer)
+    {
+        var (authority, who, remedies) = (refusal.Authority, refusal.Identity, refusal.Remedies);
+        // Gateways answer in pages or bare text, registries in JSON.
+        if (refusal.Proxy is { } proxy && serverCode is null && (int)response.StatusCode is 403 or 502 or 503 or 504)
+            return ($"the proxy {proxy.Authority}, or {authority} behind it, answered {answer}",
+                $"check the proxy, or add {authority.Split(':')[0]} to NO_PROXY or set use_proxy: false");
+        return response.StatusCode switch
+        {
+            HttpStatusCode.Unauthorized when Unsupported(response) is { } scheme =>
+                ($"{authority} {scheme}; no password was sent ({answer})",
+                    "let the registry offer Basic or Bearer, or use the address of the registry behind what asks for this"),
+            HttpStatusCode.Unauthorized when who is null =>
+                ($"{authority} wants credentials and none were given ({answer})", remedies.NoCredentials),
+            HttpStatusCode.Unauthorized when refusal.PasswordIsGood =>
+                ($"{authority} does not let {who} ({answer})",
+                    Rights(refusal, remedies.Upstream is null ? "; where it has no such namespace yet, mirror_repo makes it" : "")),
+            HttpStatusCode.Unauthorized => ($"{authority} refused {who}: wrong user name or password ({answer})", remedies.WrongPassword),
+            HttpStatusCode.Forbidden when who is null =>
+                ($"{authority} answered {answer}",
+                    remedies.Upstream is null
+                        ? $"give credentials: a username and password, or an authfile with an entry for {authority}"
+                            : remedies.NoCredentials),
+            HttpStatusCode.Forbidden => ($"{authority} answered {answer}", Rights(refusal, "")),
+            HttpStatusCode.PreconditionFailed or HttpStatusCode.Conflict when answer.Contains("immutable",
+                StringComparison.OrdinalIgnoreCase) =>
+                    ($"{authority} answered {answer}",
+                        "its tags are immutable: deliver the image under another tag, or lift that rule on the registry"),
             HttpStatusCode.NotFound => ($"{authority} answered {answer}", "check the name, and whether the account may see it"),
             HttpStatusCode.RequestEntityTooLarge => ($"{authority} answered {answer}", "raise the limit of the registry or of the proxy before it"),
-            HttpStatusCode.ProxyAuthenticationRequired => ($"the proxy answered {answer}", "put the proxy's user name and password into HTTPS_PROXY, or set use_proxy: false"),
-            >= HttpStatusCode.Ambiguous and < HttpStatusCode.BadRequest => ($"{authority} answered {answer}{Destination(response)}", "give the registry's own address, the one it redirects to"),
+            HttpStatusCode.ProxyAuthenticationRequired =>
+                ($"the proxy {refusal.Proxy?.Authority} answered {answer}".Replace("  ", " ", StringComparison.Ordinal),
+                    "put the proxy's user name and password into HTTPS_PROXY, or set use_proxy: false"),
+            >= HttpStatusCode.Ambiguous and < HttpStatusCode.BadRequest =>
+                ($"{authority} answered {answer}{Destination(response)}", Redirected(response, remedies)),
             HttpStatusCode.TooManyRequests => ($"{authority} answered {answer}", "wait, lower concurrency, or raise retries"),
             >= HttpStatusCode.InternalServerError => ($"{authority} answered {answer}", "look at the registry's log; it or a proxy before it is in trouble"),
             _ => ($"{authority} answered {answer}", null),
         };
-        return new ModuleException(serverCode ?? CodeFor(status), $"cannot {action}: {sentence}", hint) { HttpStatus = status };
+    }
+
+    static string Rights(Refusal refusal, string andElse) =>
+        refusal.Remedies.Rights(refusal.Identity!) + andElse
+            + (refusal.Method is { } method && method != HttpMethod.Get && method != HttpMethod.Head && refusal.OnDeniedPush is { } note
+                ? $"; {note}" : "");
+
+    // RFC 9110 15.5.2: a 401 names what it wants. Without a scheme that can be served nothing was sent, so nothing sent was wrong.
+    static string? Unsupported(HttpResponseMessage response)
+    {
+        if (response.RequestMessage?.Headers.Authorization is not null)
+            return null;
+        var offered = response.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines) ? Challenge.Parse(lines) : [];
+        if (offered.Exists(one => one.IsBasic || (one.IsBearer && one["realm"] is not null)))
+            return null;
+        return offered.Count == 0 ? "answered 401 without saying how to log in (no WWW-Authenticate)"
+            : offered.TrueForAll(one => one.IsBearer) ? "wants a token and does not name its token service (Bearer without realm)"
+            : $"wants {string.Join(" or ", offered.Select(one => one.Scheme).Distinct(StringComparer.OrdinalIgnoreCase).Take(3))} "
+                + $"authentication, which registry clients do not have";
+    }
+
+    // Only what goes on at another host's /v2/ is a registry's other address; the rest is a login page or a portal.
+    static string Redirected(HttpResponseMessage response, Remedies remedies)
+    {
+        if (response.RequestMessage?.RequestUri is not { } asked
+            || ServerAddress.TryResolve(asked, response.Headers.Location?.OriginalString) is not { } next)
+            return "give the registry's own address";
+        if (next.Scheme == Uri.UriSchemeHttps && asked.Scheme == Uri.UriSchemeHttp && next.Host == asked.Host)
+            return remedies.NeedsTls;
+        return next.AbsolutePath.StartsWith("/v2", StringComparison.Ordinal)
+            ? "give the registry's own address, the one it redirects to"
+            : $"a login page or a portal stands before the registry: let it pass /v2/ through, or {remedies.Address}";
     }
 
     // Without its query, which may be signed, and without user names.

@@ -12,11 +12,11 @@ static class RegistryHttp
     /// <summary>Names us to servers and in their logs.</summary>
     public const string UserAgent = "registry-passthrough/1.0";
 
-    /// <summary>The innermost handler: TLS, proxy, no redirects (credentials would travel or get lost: registries.md 0.7), no cookies (0.2).</summary>
+    /// <summary>The innermost handlers: counted, bodies without an encoding, TLS, proxy, no redirects (credentials would travel or get
+    /// lost: registries.md 0.7), no cookies (0.2).</summary>
     /// <exception cref="ModuleException">A certificate file cannot be used.</exception>
-    public static SocketsHttpHandler Connect(ConnectionOptions options)
-    {
-        var handler = new SocketsHttpHandler
+    public static HttpMessageHandler Connect(ConnectionOptions options) =>
+        new CountingHandler(options.Requests, new PlainBodies(new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -25,11 +25,9 @@ static class RegistryHttp
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             UseProxy = options.UseProxy,
-            Proxy = options.UseProxy ? new NoProxyForLoopback(HttpClient.DefaultProxy) : null,
+            Proxy = options.UseProxy ? options.Proxies : null,
             SslOptions = Tls(options),
-        };
-        return handler;
-    }
+        }));
 
     static SslClientAuthenticationOptions Tls(ConnectionOptions options)
     {
@@ -38,7 +36,7 @@ static class RegistryHttp
         foreach (var certificate in options.TrustedCertificates)
             additional.Add(certificate);
 #pragma warning disable CA5359 // it throws what is wrong, and takes all only where the user said so
-        tls.RemoteCertificateValidationCallback = new CertificateTrust(additional, options.ValidateCertificates, options.OnCertificate).Accept;
+        tls.RemoteCertificateValidationCallback = new CertificateTrust(additional, options).Accept;
 #pragma warning restore CA5359
         if (options.ClientCertificate is not null)
             tls.ClientCertificateContext = SslStreamCertificateContext.Create(ClientCertificate(options), additionalCertificates: null, offline: true);
@@ -72,18 +70,5 @@ static class RegistryHttp
         {
             throw new ModuleException(ErrorCodes.InvalidArgument, $"client_cert {certificate} and client_key {key} do not fit together: {e.Message}", "give the PEM certificate and its unencrypted PEM key", e);
         }
-    }
-
-    sealed class NoProxyForLoopback(IWebProxy inner) : IWebProxy
-    {
-        public ICredentials? Credentials
-        {
-            get => inner.Credentials;
-            set => inner.Credentials = value;
-        }
-
-        public Uri? GetProxy(Uri destination) => IsBypassed(destination) ? null : inner.GetProxy(destination);
-
-        public bool IsBypassed(Uri host) => host.IsLoopback || inner.IsBypassed(host);
     }
 }

@@ -7,7 +7,7 @@ namespace Passthrough.Core.Registry.Http;
 
 /// <summary>
 /// Does something again after a fault that may pass: exponential pauses from half a second to half a minute with full jitter;
-/// what the server asks for in Retry-After wins (design 5, "One network policy").
+/// what the server asks for in Retry-After wins. A server that is down is waited for first, which costs none of the attempts.
 /// </summary>
 sealed class Retry
 {
@@ -18,13 +18,15 @@ sealed class Retry
 
     readonly ResiliencePipeline pipeline;
     readonly Func<double> random;
+    readonly TimeProvider time;
 
     /// <param name="retries">How often at most, after the first attempt.</param>
     /// <param name="random">Gives numbers from 0 to 1, so that tests know the pauses.</param>
     /// <param name="onRetry">Told about every attempt after the first.</param>
-    public Retry(int retries, TimeProvider time, Func<double>? random = null, Action? onRetry = null)
+    /// <param name="outage">Waits for a server that is down; null does not wait for it.</param>
+    public Retry(int retries, TimeProvider time, Func<double>? random = null, Action? onRetry = null, Outage? outage = null)
     {
-        this.random = random ?? Random.Shared.NextDouble;
+        (this.random, this.time) = (random ?? Random.Shared.NextDouble, time);
         var builder = new ResiliencePipelineBuilder { TimeProvider = time };
         if (retries > 0)
         {
@@ -32,10 +34,13 @@ sealed class Retry
             {
                 MaxRetryAttempts = retries,
                 ShouldHandle = static attempt => ValueTask.FromResult(attempt.Outcome.Exception is PassingFault),
-                OnRetry = _ =>
+                OnRetry = async attempt =>
                 {
                     onRetry?.Invoke();
-                    return ValueTask.CompletedTask;
+                    var passing = (PassingFault)attempt.Outcome.Exception!;
+                    if (outage is not null && await outage.WaitAsync(passing, attempt.Context.CancellationToken) is { } illness)
+                        throw With(passing.Fault, $"{passing.Fault.Message} (waited for it, and it is still down: {illness})",
+                            passing.Fault.Hint);
                 },
                 DelayGenerator = attempt => ValueTask.FromResult<TimeSpan?>(Pause(attempt.AttemptNumber, ((PassingFault)attempt.Outcome.Exception!).RetryAfter)),
             });
@@ -70,6 +75,10 @@ sealed class Retry
             throw attempts == 1 ? fault : With(fault, $"{fault.Message} (tried {attempts} times)", fault.Hint);
         }
     }
+
+    /// <summary>The pause before an attempt, for work that is not an attempt of this one.</summary>
+    /// <param name="attempt">From 0 on.</param>
+    public Task PauseAsync(int attempt, CancellationToken cancellation) => Task.Delay(Pause(attempt, asked: null), time, cancellation);
 
     /// <summary>The pause that Retry-After asks for; null where the answer has none.</summary>
     /// <exception cref="ModuleException">It is longer than anybody would wait; the message names the time.</exception>
