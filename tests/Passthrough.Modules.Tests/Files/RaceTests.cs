@@ -64,12 +64,23 @@ public sealed class RaceTests : IDisposable
         var user = $"{Owners.Stranger}";
         var attack = Command.Start(
             ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "python3", "-c", Attack, folder["root"]],
-            new() { WorkingDirectory = hostile, Timeout = TimeSpan.FromMinutes(10) });
+            new()
+            {
+                WorkingDirectory = hostile,
+                Timeout = TimeSpan.FromMinutes(10),
+                // One that a user without rights may run: root's own may lie below /root.
+                Environment = new Dictionary<string, string?> { ["PATH"] = "/usr/bin:/bin" },
+            });
         var (tried, written, refused) = (0, 0, new List<JObject>());
         try
         {
             while (!File.Exists(Path.Combine(hostile, "swaps")))
+            {
+                if (attack.Completion.IsCompleted)
+                    throw new InvalidOperationException($"the attack ended: {await attack.Completion}");
                 await Task.Delay(10);
+            }
+
             for (var i = 0; tried < Writes; i++)
             {
                 // Into the folder itself, one in it, and one that is made anew.
