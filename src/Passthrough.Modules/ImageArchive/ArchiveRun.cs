@@ -49,6 +49,9 @@ sealed class ArchiveRun
     /// <exception cref="ModuleException">There are several.</exception>
     public string Path => arguments.List("path") is [var only] ? only : throw Invalid($"path names {arguments.List("path").Count} archives, and a save writes one", "give one path; part_size cuts an archive into parts");
 
+    /// <summary>The first of the archives.</summary>
+    public string FirstPath => arguments.List("path")[0];
+
     /// <summary>The earlier archives that a saved one builds on.</summary>
     public Task<BaseArchives> ReadBasesAsync(CancellationToken cancellation) => BaseArchives.ReadAsync(arguments.List("base"), cancellation);
 

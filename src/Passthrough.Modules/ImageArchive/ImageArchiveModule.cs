@@ -150,6 +150,12 @@ sealed class ImageArchiveModule : IAnsibleModule
             log?.Tell(result.Failure?.Message ?? result.Message);
             return result;
         }
+        catch (Exception fault) when (run.HasArchive && OtherProcess.Holds(fault))
+        {
+            var busy = OtherProcess.Explain(fault, run.FirstPath);
+            log?.Tell(busy.Message);
+            throw busy;
+        }
         catch (ModuleException fault)
         {
             log?.Tell(fault.Message);

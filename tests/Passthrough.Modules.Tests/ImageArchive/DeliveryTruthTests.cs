@@ -273,5 +273,58 @@ public sealed class DeliveryTruthTests : IAsyncLifetime
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_archive_that_another_process_writes_is_said_with_that_process_and_how_to_follow_and_stop_it(bool hasLog)
+    {
+        var path = stage.Folder["held.tar"];
+        File.WriteAllText(path + ".partial", "");
+        var log = stage.Folder["held.log"];
+        // flock(1) as another run of ours: it holds the file, and adds to its log.
+        var start = new System.Diagnostics.ProcessStartInfo("bash")
+        {
+            ArgumentList = { "-c", $"exec 7<>'{path}.partial' {(hasLog ? $"8>>'{log}'" : "")}; flock 7; echo held; exec sleep 60" },
+            RedirectStandardOutput = true
+        };
+        using var holder = System.Diagnostics.Process.Start(start)!;
+        await holder.StandardOutput.ReadLineAsync();
+        try
+        {
+            var busy = Bad(await stage.Run("saved", more: [("images", new JArray(App)), ("path", path)]), "FILE",
+                $"{path} is being written by process {holder.Id} (sleep)");
+
+            var hint = (string)busy["error"]!["hint"]!;
+            Assert.Contains($"kill {holder.Id}", hint, StringComparison.Ordinal);
+            Assert.Contains(hasLog ? $"tail -f {log}" : $"tail --pid={holder.Id}", hint, StringComparison.Ordinal);
+        }
+        finally
+        {
+            holder.Kill();
+            await holder.WaitForExitAsync();
+        }
+
+        Good(await stage.Run("saved", more: [("images", new JArray(App)), ("path", path)]));
+    }
+
+    [Fact]
+    public async Task A_saved_image_with_a_time_to_live_is_warned_of()
+    {
+        await stage.Upstream.Push(ImageBuilder.Image([SharedLayer], label: ("quay.expires-after", "12h")), "quay.io/team/nightly", "1");
+        (string, JToken?)[] save = [("images", new JArray(App, "quay.io/team/nightly:1")), ("path", stage.Folder["nightly.tar"])];
+
+        foreach (var _ in new[] { 1, 2 })
+        {
+            var saved = Good(await stage.Run("saved", more: save));
+            Assert.Equal(("12h", null), ((string?)Image(saved, "quay.io/team/nightly:1")["expires_after"], (string?)Image(saved, App)[
+                "expires_after"]));
+            Assert.Contains(saved["warnings"]!, warning =>
+                ((string)warning!).Contains("quay.io/team/nightly:1 has the label quay.expires-after=12h", StringComparison.Ordinal));
+        }
+
+        // The mirror of this stage is no Quay: nothing expires there.
+        Assert.Null(Good(await stage.Run("loaded", more: ("path", stage.Folder["nightly.tar"])))["warnings"]);
+    }
+
     Task<JObject> Load(bool check = false, params (string Name, JToken? Value)[] more) => stage.Run("loaded", check, more: more);
 }

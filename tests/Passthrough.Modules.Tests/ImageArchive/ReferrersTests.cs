@@ -47,7 +47,11 @@ public sealed class ReferrersTests : IAsyncLifetime
         var listed = (JObject)(await Manifest("quay.io/team/app", Referrers.TagOf(Contents.Digest)))["manifests"]!.Single();
         Assert.Equal((OfContents.Digest.ToString(), "application/vnd.dev.sigstore.bundle.v0.3+json"), ((string)listed["digest"]!, (string)listed["artifactType"]!));
         Assert.False(Changed(await stage.Run("loaded")));
-        Good(await stage.Run("verified", more: ("deep", true)));
+        var verified = Good(await stage.Run("verified", more: ("deep", true)));
+        Assert.Equal((4, 3), ((int)verified["counts"]!["images"]!, (int)verified["counts"]!["referrers"]!));
+        Assert.Equal((4, 3), (verified["images"]!.Count(), verified["referrers"]!.Count()));
+        Assert.Contains($"{stage.Mirror.Name} has 4 images and 3 referrers whole, every byte read", (string)verified["msg"]!,
+            StringComparison.Ordinal);
     }
 
     [Fact]

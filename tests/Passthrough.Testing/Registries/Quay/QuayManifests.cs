@@ -25,6 +25,7 @@ public sealed partial class QuayFake
             return refusal;
         if (database.Repository(name) is not { } repository)
             return V2Error(404, "NAME_UNKNOWN", "repository not found");
+        repository.Content.Expire(Clock.GetUtcNow());
         return call.Method switch
         {
             "GET" or "HEAD" => isDigest ? ReadByDigest(repository, reference) : ReadByTag(call, repository, reference),
@@ -106,12 +107,17 @@ public sealed partial class QuayFake
         if (isDigest)
             repository.Content.Untagged.Add(digest);
         else
+        {
             repository.Content.Point(reference, digest, Clock.GetUtcNow());
+            if (Lifetime(repository, manifest) is { } lifetime)
+                repository.Content.SetExpiry(reference, Clock.GetUtcNow() + lifetime);
+        }
+
         return Loud(FakeAnswer.Text(201, "OK", "text/html; charset=utf-8"), "CREATED").With("Docker-Content-Digest", digest).With("Location", $"/v2/{repository.FullName}/manifests/{digest}");
     }
 
     /// <summary>Why a manifest is not taken; null where nothing is wrong, or the server crashes over it.</summary>
-    static string? Fault(QuayRepository repository, string type, bool isSchema1, byte[] bytes, out RawManifest manifest, out bool crashes)
+    string? Fault(QuayRepository repository, string type, bool isSchema1, byte[] bytes, out RawManifest manifest, out bool crashes)
     {
         const string Start = "failed to parse manifest: ";
         crashes = false;
@@ -138,12 +144,40 @@ public sealed partial class QuayFake
         return missing is null ? null : $"Unknown blob `{missing}`";
     }
 
-    static string? ChildFault(QuayRepository repository, JArray children, out bool crashes)
+    // quay.expires-after of an image's configuration; of an index, what all manifests of it have.
+    TimeSpan? Lifetime(QuayRepository repository, RawManifest raw)
+    {
+        var parsed = Manifest.Parse(raw);
+        var images = parsed is ImageManifest one ? [one]
+            : parsed.Manifests.Select(child => repository.Content.Manifests.GetValueOrDefault(child.Digest.ToString()))
+            .OfType<RawManifest>().Select(Manifest.Parse).OfType<ImageManifest>().ToList();
+        var labels = images.Select(image =>
+            storage.Blob(image.Config.Digest.ToString()) is { } config
+            ? (string?)Core.Text.Json.TryParseObject(Encoding.UTF8.GetString(config.Stored))?["config"]?["Labels"]?["quay.expires-after"]
+            : null).Distinct().ToList();
+        if (labels is not [{ Length: > 1 } text])
+            return null;
+        if (!int.TryParse(text[..^1], System.Globalization.CultureInfo.InvariantCulture, out var number))
+            return null;
+        return text[^1] switch
+        {
+            'w' => TimeSpan.FromDays(7 * number),
+            'd' => TimeSpan.FromDays(number),
+            'h' =>
+            TimeSpan.FromHours(number),
+            'm' => TimeSpan.FromMinutes(number),
+            _ => TimeSpan.FromSeconds(number)
+        };
+    }
+
+    string? ChildFault(QuayRepository repository, JArray children, out bool crashes)
     {
         crashes = false;
         foreach (var child in children)
         {
-            if (!repository.Content.Manifests.TryGetValue((string)child["digest"]!, out var found))
+            if (!repository.Content.Manifests.TryGetValue((string)child["digest"]!, out var found) && Settings.SparseIndex)
+                continue;
+            if (found is null)
                 return $"Could not find child manifest with digest `{child["digest"]}`";
             if ((int)child["size"]! != found.Bytes.Length)
                 return $"('Size of manifest does not match that retrieved: %s vs %s', {found.Bytes.Length}, {child["size"]})";

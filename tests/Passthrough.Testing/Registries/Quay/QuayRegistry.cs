@@ -20,6 +20,10 @@ public sealed partial class QuayFake
     /// <returns>Its id.</returns>
     public string StartUpload(string repository) => storage.Start(repository).Id;
 
+    /// <summary>Loses a manifest that a tag or an index still names.</summary>
+    public void Forget(string fullName, Core.Oci.Digest manifest) =>
+        database.Repository(fullName)!.Content.Manifests.Remove(manifest.ToString());
+
     public bool HasRepository(string fullName) => database.Repository(fullName) is not null;
 
     /// <summary>All repositories, with their full names.</summary>

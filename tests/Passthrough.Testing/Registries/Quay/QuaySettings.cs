@@ -53,6 +53,9 @@ public sealed class QuaySettings
 
     public bool ReferrersApi { get; set; } = true;
 
+    /// <summary><c>FEATURE_SPARSE_INDEX</c>: an index is taken although manifests that it names are not there.</summary>
+    public bool SparseIndex { get; set; }
+
     public bool QuotaManagement { get; set; }
 
     /// <summary>Whether the worker has run that adds up what namespaces hold.</summary>

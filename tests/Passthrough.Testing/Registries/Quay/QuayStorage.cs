@@ -119,6 +119,19 @@ sealed class QuayRepositoryContent
         Tags.Add(new QuayTag(tag, digest, now));
     }
 
+    /// <summary>Ends tags whose time is over.</summary>
+    public void Expire(DateTimeOffset now)
+    {
+        foreach (var tag in Alive.Where(tag => tag.ExpiresAt <= now).ToList())
+            EndTag(tag.Name, now);
+    }
+
+    public void SetExpiry(string name, DateTimeOffset at)
+    {
+        var index = Tags.FindIndex(tag => tag.Name == name && tag.Until is null);
+        Tags[index] = Tags[index] with { ExpiresAt = at };
+    }
+
     public bool EndTag(string name, DateTimeOffset now)
     {
         var at = Tags.FindIndex(tag => tag.Name == name && tag.Until is null);
@@ -131,4 +144,7 @@ sealed class QuayRepositoryContent
 sealed record QuayTag(string Name, string Digest, DateTimeOffset Since)
 {
     public DateTimeOffset? Until { get; init; }
+
+    /// <summary>When it goes by itself.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
 }
