@@ -143,6 +143,10 @@ public sealed class AtomicFileTests : IDisposable
     [InlineData(28, "DISK_FULL", "/x/a cannot be written: no space is left on its disk")]
     [InlineData(122, "DISK_FULL", "/x/a cannot be written: the disk quota is used up")]
     [InlineData(30, "FILE", "/x/a cannot be written: its file system is read-only")]
+    [InlineData(27, "FILE", "/x/a cannot be written: its file system, or the limit of the process (ulimit -f), takes no file that large")]
+    [InlineData(223, "FILE", "/x/a cannot be written: its file system, or the limit of the process (ulimit -f), takes no file that large")]
+    [InlineData(112, "DISK_FULL", "/x/a cannot be written: no space is left on its disk")]
+    [InlineData(36, "FILE", "/x/a cannot be written: its name is too long for the file system")]
     public void What_the_system_says_is_said(int number, string code, string message)
     {
         var fault = Assert.Throws<ModuleException>(() => FileFault.Explain<int>("/x/a", () => throw new IOException("errno", number)));

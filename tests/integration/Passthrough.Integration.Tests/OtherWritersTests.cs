@@ -137,7 +137,8 @@ public sealed class OtherWritersTests(Stage stage) : IClassFixture<Stage>, IDisp
                 var json = answer.Json["images"]!.Single(json => (string?)json["ref"] == image.Name);
                 // buildah lists them in the order in which they were built, side by side.
                 Assert.Equal(image.Platforms, json["platforms"]!.Select(platform => (string?)platform).Order(StringComparer.Ordinal));
-                Assert.Equal(image.Digest is not null, (bool?)json["digest_preserved"]);
+                // A tool that keeps digests does not say so in its archive.
+                Assert.Equal(image.Digest is null, (bool?)json["digest_preserved"] == false);
                 if (image.Digest is not null)
                     Assert.Equal(image.Digest, (string?)json["digest"]);
             }
