@@ -16,8 +16,12 @@ sealed record ServerIdentity(string Type, string Title)
     public static async Task<ServerIdentity?> AskAsync(AdminConnection connection, CancellationToken cancellation)
     {
         var endpoint = connection.Endpoint;
-        var call = new AdminCall(HttpMethod.Get, "v2/") { Action = $"reach the registry {endpoint}", IsAnonymous = true,
-            IsFinal = _ => true };
+        var call = new AdminCall(HttpMethod.Get, "v2/")
+        {
+            Action = $"reach the registry {endpoint}",
+            IsAnonymous = true,
+            IsFinal = _ => true
+        };
         var answer = VersionAnswer.Of(await connection.Client.SendAsync(call, cancellation));
         return RegistryProducts.All
             .Select(product => product.Recognise?.Invoke(answer) is { } title ? new ServerIdentity(product.Name, title) : null)

@@ -66,7 +66,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
             : new ModuleException(
                 ErrorCodes.ArchiveCorrupt,
                 $"{digest} in {Path} is a link to {link.Entry.LinkName}, which is not followed",
-                "make the archive again with the files instead of links to them (tar --dereference)") { Blob = digest.ToString() };
+                "make the archive again with the files instead of links to them (tar --dereference)")
+            { Blob = digest.ToString() };
 
     public virtual bool IsLeftToBase(Digest blob) => false;
 
@@ -86,7 +87,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         if (candidates.Count == 0)
             throw LinkFault(blob.Digest)
                 ?? new ModuleException(ErrorCodes.NotFound, $"blob {blob.Digest} is not in {Path}", WhenIncomplete
-                    ?? "the archive is incomplete: make it again, with all platforms of its images") { Blob = blob.Digest.ToString() };
+                    ?? "the archive is incomplete: make it again, with all platforms of its images")
+                { Blob = blob.Digest.ToString() };
         var fitting = candidates.Where(member => member.Size == blob.Size).ToList();
         if (fitting.Count == 0)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"blob {blob.Digest} has {candidates[0].Size} bytes in {Path}, its manifest says {blob.Size}", "make the archive again") { Blob = blob.Digest.ToString() };

@@ -42,16 +42,16 @@ static class FileFault
     /// <summary>The error code, the reason as a part of a sentence, and what to do about it.</summary>
     public static (string Code, string Reason, string? Hint) Describe(Exception e) =>
         e is ArgumentOutOfRangeException ? TooLarge : (e.HResult & 0xFFFF) switch
-    {
-        NoSpaceLeft or DiskFull =>
-            (ErrorCodes.DiskFull, "no space is left on its disk", "free some and run it again; nothing was replaced"),
-        QuotaExceeded => (ErrorCodes.DiskFull, "the disk quota is used up", "free some and run it again; nothing was replaced"),
-        FileTooLarge or FileTooLargeOfNet => TooLarge,
-        ReadOnlyFileSystem => (ErrorCodes.File, "its file system is read-only", "name another folder"),
-        TooManyLinks => (ErrorCodes.File, "its symbolic links lead in a circle", "remove the links"),
-        NameTooLong or NameTooLongOfNet => (ErrorCodes.File, "its name is too long for the file system", "choose a shorter name"),
-        _ => (ErrorCodes.File, e.Message, null),
-    };
+        {
+            NoSpaceLeft or DiskFull =>
+                (ErrorCodes.DiskFull, "no space is left on its disk", "free some and run it again; nothing was replaced"),
+            QuotaExceeded => (ErrorCodes.DiskFull, "the disk quota is used up", "free some and run it again; nothing was replaced"),
+            FileTooLarge or FileTooLargeOfNet => TooLarge,
+            ReadOnlyFileSystem => (ErrorCodes.File, "its file system is read-only", "name another folder"),
+            TooManyLinks => (ErrorCodes.File, "its symbolic links lead in a circle", "remove the links"),
+            NameTooLong or NameTooLongOfNet => (ErrorCodes.File, "its name is too long for the file system", "choose a shorter name"),
+            _ => (ErrorCodes.File, e.Message, null),
+        };
 
     static (string Code, string Reason, string? Hint) TooLarge =>
         (ErrorCodes.File, "its file system, or the limit of the process (ulimit -f), takes no file that large", "choose another file "

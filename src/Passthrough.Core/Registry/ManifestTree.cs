@@ -76,8 +76,11 @@ public sealed class ManifestTree
                 throw new ModuleException(
                     ErrorCodes.Unsupported,
                     $"{image} is not an image: its index lists {part.MediaType} {part.Digest}, as build caches of BuildKit do",
-                    "leave it out; a build cache that was exported with image-manifest=true can be copied like an image") { Image = image
-                        .ToString() };
+                    "leave it out; a build cache that was exported with image-manifest=true can be copied like an image")
+                {
+                    Image = image
+                        .ToString()
+                };
             foreach (var child in manifest.Manifests)
             {
                 if (seen.Contains(child.Digest))

@@ -110,7 +110,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
                 throw new ModuleException(
                     ErrorCodes.DigestMismatch,
                     $"blob {blob.Digest} has {length} bytes in {repository.Name}, but the manifest says {blob.Size}",
-                    "make the archive again; if it is right, the registry's storage is damaged") { Blob = blob.Digest.ToString() };
+                    "make the archive again; if it is right, the registry's storage is damaged")
+                { Blob = blob.Digest.ToString() };
             }
 
             return true;

@@ -56,7 +56,8 @@ public sealed partial class RegistryStore
     public Task<bool> HasExtensionsAsync(CancellationToken cancellation)
     {
         var call = new RegistryCall(HttpMethod.Get,
-            new Uri(Endpoint.BaseUri, "v2/_oci/ext/discover")) { Action = "list the extensions of the registry" };
+            new Uri(Endpoint.BaseUri, "v2/_oci/ext/discover"))
+        { Action = "list the extensions of the registry" };
         return client.SendAsync(call, async (response, token) =>
             response.StatusCode == HttpStatusCode.OK && await ReadObjectAsync(response, call, token) is { } json
                 && json["extensions"] is not null, cancellation);

@@ -165,9 +165,13 @@ sealed class ArchiveRun
         {
             JValue { Value: string text } => Of(text, platforms),
             JObject json => Of((string)json["ref"]!, json["platforms"] is JArray own ? Platforms(own.Select(platform => (string)platform!))
-                : platforms) 
-                with { ExpandsRelease = (string?)json["expand"] == "release", WithSignatures = (string?)json["expand"] == "release"
-                    && !LeavesReferrersOut },
+                : platforms)
+                with
+            {
+                ExpandsRelease = (string?)json["expand"] == "release",
+                WithSignatures = (string?)json["expand"] == "release"
+                    && !LeavesReferrersOut
+            },
             _ => throw Invalid($"images[{index}] is neither a reference nor a dictionary with ref", "write it like quay.io/centos/centos:stream8"),
         };
 

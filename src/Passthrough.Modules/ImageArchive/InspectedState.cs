@@ -51,8 +51,11 @@ static class InspectedState
         var outcomes = new Dictionary<string, CopyOutcome>(StringComparer.Ordinal);
         var lists = new Dictionary<string,
             IEnumerable<JToken>>(
-                StringComparer.Ordinal) { ["images"] = contents.Images.Select(image => Describe(image, outcomes))
-                    .Concat(incomplete.Select(image => IncompleteImages.Describe(image, archive, Incomplete))) };
+                StringComparer.Ordinal)
+        {
+            ["images"] = contents.Images.Select(image => Describe(image, outcomes))
+                    .Concat(incomplete.Select(image => IncompleteImages.Describe(image, archive, Incomplete)))
+        };
         var needs = "";
         if (run.HasRegistry)
         {

@@ -28,9 +28,17 @@ static class SavedState
                 : $"{release} has no signature in {context.Arguments.Text("signature_store")}: a cluster will not upgrade to it unforced");
         }
 
-        var options = new SaveOptions { MayLoseImages = context.Arguments.Flag("force"), Signatures = expanded.Signatures,
-            Concurrency = run.Concurrency, ContinueOnError = run.ContinueOnError, Retries = context.Arguments.Number("retries")!.Value,
-                PartSize = run.PartSize, Bandwidth = run.Limit, Bases = await run.ReadBasesAsync(cancellation) };
+        var options = new SaveOptions
+        {
+            MayLoseImages = context.Arguments.Flag("force"),
+            Signatures = expanded.Signatures,
+            Concurrency = run.Concurrency,
+            ContinueOnError = run.ContinueOnError,
+            Retries = context.Arguments.Number("retries")!.Value,
+            PartSize = run.PartSize,
+            Bandwidth = run.Limit,
+            Bases = await run.ReadBasesAsync(cancellation)
+        };
         var report = await new ArchiveSaver(upstreams, options, context.Progress, context.Time).SaveAsync(expanded.Requests, run.Path, context.CheckMode, cancellation);
 
         if (report.Replaced is { } damage)

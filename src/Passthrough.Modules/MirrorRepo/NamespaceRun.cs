@@ -43,8 +43,11 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
 
         var predicted = context.CheckMode && runner.HasChanged ? WithWish(admin.Capabilities, before, wish) : after;
         var isNew = before.Exists != true && predicted.Exists == true;
-        return (new Place(predicted, $"{Name} on {Authority} {What(after, runner, isNew)}") { IsChanged = runner.HasChanged,
-            IsCreated = isNew }, Diffs(before, predicted, runner));
+        return (new Place(predicted, $"{Name} on {Authority} {What(after, runner, isNew)}")
+        {
+            IsChanged = runner.HasChanged,
+            IsCreated = isNew
+        }, Diffs(before, predicted, runner));
     }
 
     string What(NamespaceState state, ChangeRunner runner, bool isNew) =>
@@ -92,7 +95,8 @@ sealed class NamespaceRun(ModuleContext context, RegistryConnection connection, 
         var predicted = context.CheckMode ? new NamespaceState(Name, Exists: false) : after;
         return (new Place(predicted,
             $"{Name} on {Authority} {(context.CheckMode ? "would be" : "was")} "
-                + $"removed{(before.HoldsImages == true ? " with its images" : "")}") { IsChanged = runner.HasChanged },
+                + $"removed{(before.HoldsImages == true ? " with its images" : "")}")
+        { IsChanged = runner.HasChanged },
                     Diffs(before, predicted, runner));
     }
 

@@ -31,7 +31,8 @@ sealed class CredentialFiles
         settings = new FileSettings(
             FileSettings.ParseMode(arguments.Raw("mode")!),
             arguments.Text("owner"),
-            arguments.Text("group")) { MakeFolder = true, IsSecret = true };
+            arguments.Text("group"))
+        { MakeFolder = true, IsSecret = true };
         if (settings.Mode is { } mode && (mode & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != UnixFileMode.None)
             context.Warnings.Add($"mode {Convert.ToString((int)mode, 8)} lets others than the owner read the password");
 

@@ -196,8 +196,14 @@ public sealed class SplitSaveTests : IDisposable
 
     Task<SaveReport> Save(int? partSize, bool continueOnError, CancellationToken cancellation, params string[] images) =>
         new ArchiveSaver(upstream,
-            new SaveOptions { MayLoseImages = true, PartSize = partSize, ContinueOnError = continueOnError, Concurrency = continueOnError
-                || cancellation.CanBeCanceled ? 1 : 4 }, new TransferProgress(), TimeProvider.System)
+            new SaveOptions
+            {
+                MayLoseImages = true,
+                PartSize = partSize,
+                ContinueOnError = continueOnError,
+                Concurrency = continueOnError
+                || cancellation.CanBeCanceled ? 1 : 4
+            }, new TransferProgress(), TimeProvider.System)
             .SaveAsync([.. (images.Length == 0 ? [One, Two] : images).Select(image => new ImageRequest(Reference.Parse(image)))], Path, checkMode: false, cancellation);
 
     /// <summary>The bytes of the archive as one file.</summary>

@@ -203,8 +203,13 @@ public sealed class LooseUpstreamTests : IAsyncLifetime
 
     Task<JObject> Run(string state, params (string Name, JToken? Value)[] more)
     {
-        var parameters = new JObject { ["state"] = state, ["path"] = folder["set.tar"], ["authfile"] = folder.Write("none.json", "{}"),
-            ["retries"] = 0 };
+        var parameters = new JObject
+        {
+            ["state"] = state,
+            ["path"] = folder["set.tar"],
+            ["authfile"] = folder.Write("none.json", "{}"),
+            ["retries"] = 0
+        };
         foreach (var (name, value) in more)
             parameters[name] = value;
         return ModuleRunner.RunAsync(new ImageArchiveModule(), parameters);

@@ -30,8 +30,12 @@ public static class MirrorRegistryAdmin
     /// <summary>What only the Go edition answers: the classic one has a page of its user interface there, or a redirect.</summary>
     internal static async Task<AdminAnswer> AskHealthAsync(AdminConnection connection, CancellationToken cancellation) =>
         connection.Server.Health ??= await connection.Client.SendAsync(
-            new(HttpMethod.Get, "healthz") { Action = $"ask {connection.Endpoint.Authority} how it is", IsAnonymous = true,
-                IsFinal = answer => StatusOf(answer) is not null },
+            new(HttpMethod.Get, "healthz")
+            {
+                Action = $"ask {connection.Endpoint.Authority} how it is",
+                IsAnonymous = true,
+                IsFinal = answer => StatusOf(answer) is not null
+            },
             cancellation);
 
     /// <summary><c>ok</c> or <c>unhealthy</c>; null where it is not the Go edition that answers.</summary>

@@ -70,8 +70,12 @@ public sealed class ImageNames(IReadOnlyDictionary<string, Reference> given, Reg
     static ArchivedImage Image(Descriptor root, Reference? reference, string name, string source, string? warning)
     {
         if (reference?.Digest is null || reference.Digest == root.Digest)
-            return new ArchivedImage(root, reference, name, source) { Warning = warning, DigestPreserved = reference?.Digest is null ? null
-                : true };
+            return new ArchivedImage(root, reference, name, source)
+            {
+                Warning = warning,
+                DigestPreserved = reference?.Digest is null ? null
+                : true
+            };
 
         // podman writes the digest that was asked for on a manifest that it has made anew (archives.md 1a, rule a).
         return new ArchivedImage(root, reference.Tag is null ? reference.WithDigest(root.Digest) : reference.WithTag(reference.Tag), name, source)

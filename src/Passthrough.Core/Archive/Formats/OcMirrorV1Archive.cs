@@ -177,16 +177,21 @@ sealed class OcMirrorV1Archive : ImageArchive
         var digest = image.Name.Digest!;
         var reference = sequence.UpstreamTag(image) is { } tag ? image.Name.WithTag(tag) : image.Name;
         return names.NameOf(Describe(digest), $"{image.Path}:{image.Tag}", reference, "publish/.metadata.json")
-            with { HasManifest = Find(digest).Any(), DigestPreserved = true };
+            with
+        { HasManifest = Find(digest).Any(), DigestPreserved = true };
     }
 
     // The tool filters a catalog only when it publishes it.
     ArchivedImage Named(OcMirrorV1Catalog catalog, Digest pin, ImageNames names)
     {
         var image = names.NameOf(Describe(pin), catalog.Name, catalog.Reference, "publish/.metadata.json operators")
-            with { HasManifest = Find(pin).Any(), DigestPreserved = true };
-        return image with { Warning = image.Warning
-            ?? (catalog.IsFiltered ? OcMirrorCatalogs.Unfiltered(image.Reference?.ToString() ?? image.Name) : null) };
+            with
+        { HasManifest = Find(pin).Any(), DigestPreserved = true };
+        return image with
+        {
+            Warning = image.Warning
+            ?? (catalog.IsFiltered ? OcMirrorCatalogs.Unfiltered(image.Reference?.ToString() ?? image.Name) : null)
+        };
     }
 
     static Digest? BlobOf(string name) => name.StartsWith("blobs/", StringComparison.Ordinal) ? DigestOf(name["blobs/".Length..]) : null;

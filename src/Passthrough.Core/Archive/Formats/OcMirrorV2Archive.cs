@@ -114,7 +114,8 @@ sealed class OcMirrorV2Archive : ImageArchive
             var hasManifest = Find(tag.Digest).Any();
             return names.NameOf(Describe(tag.Digest), tag.Name, reference, "oc-mirror, which built it",
                 OcMirrorCatalogs.Graph(tag.Name, reference.ToString()))
-                with { HasManifest = hasManifest, IsFromEarlierRun = !hasManifest };
+                with
+            { HasManifest = hasManifest, IsFromEarlierRun = !hasManifest };
         }
     }
 
@@ -205,7 +206,8 @@ sealed class OcMirrorV2Archive : ImageArchive
         if (found is { Names: [_, ..] } and { IsAmbiguous: false })
             return found.Names.Select(name =>
                 Marked(names.NameOf(root, content.Name, name, found.Source))
-                    with { HasManifest = hasManifest, IsFromEarlierRun = found.IsEarlier });
+                    with
+                { HasManifest = hasManifest, IsFromEarlierRun = found.IsEarlier });
 
         var mapped = names.RepositoryOf(tag.Repository) is { } repository ? tag.IsDigestOnly || tag.IsComponent ? repository.WithDigest(tag.Digest) : repository.WithTag(tag.Tag) : null;
         var image = Marked(names.NameOf(root, content.Name, mapped, ImageNames.FromRegistryMap)) with { HasManifest = hasManifest };
@@ -225,7 +227,8 @@ sealed class OcMirrorV2Archive : ImageArchive
             var name = named.Reference?.ToString() ?? named.Name;
             return content != tag ? named with { DigestPreserved = false, Warning = named.Warning ?? OcMirrorCatalogs.Filtered(name) }
                 : origins.IsFiltered(tag) ? named
-                    with { DigestPreserved = named.DigestPreserved ?? true, Warning = named.Warning ?? OcMirrorCatalogs.Unfiltered(name) }
+                    with
+                { DigestPreserved = named.DigestPreserved ?? true, Warning = named.Warning ?? OcMirrorCatalogs.Unfiltered(name) }
                 : named with { DigestPreserved = named.DigestPreserved ?? true };
         }
     }

@@ -80,8 +80,14 @@ sealed class EntryTable : IReadOnlyList<ArchiveEntry>
             return false;
         var content = slots[target];
         slots[link] = slots[link]
-            with { Kind = content.Kind, Size = content.Size, Offset = content.Offset, Link = content.Link,
-                LinkLength = content.LinkLength };
+            with
+        {
+            Kind = content.Kind,
+            Size = content.Size,
+            Offset = content.Offset,
+            Link = content.Link,
+            LinkLength = content.LinkLength
+        };
         return true;
     }
 

@@ -261,8 +261,12 @@ sealed class ArchiveWriter(IImageStore upstream, SaveOptions options, TransferPr
             var losesImage = false;
             foreach (var user in users)
             {
-                var fault = new ModuleException(e.Code, e.Message, e.Hint, e) { HttpStatus = e.HttpStatus,
-                    Image = user.Image.Name.ToString(), Blob = blob.ToString() };
+                var fault = new ModuleException(e.Code, e.Message, e.Hint, e)
+                {
+                    HttpStatus = e.HttpStatus,
+                    Image = user.Image.Name.ToString(),
+                    Blob = blob.ToString()
+                };
                 losesImage |= user.Attachment is null;
                 if (user.Attachment is null)
                     Images.TryAdd(user.Image, fault);

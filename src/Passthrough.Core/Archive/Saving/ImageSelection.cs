@@ -47,12 +47,12 @@ public sealed record SelectedImage(ImageRequest Request, Reference Name, Manifes
     /// <summary>The same without what turned out not to be there, with a warning for each.</summary>
     internal SelectedImage Without(IReadOnlyDictionary<SelectedAttachment, ModuleException> lost) =>
         !Attachments.Any(lost.ContainsKey) ? this : this with
-    {
-        Attachments = [.. Attachments.Where(attachment => !lost.ContainsKey(attachment))],
-        Warnings = [.. Warnings,
+        {
+            Attachments = [.. Attachments.Where(attachment => !lost.ContainsKey(attachment))],
+            Warnings = [.. Warnings,
             .. Attachments.Where(lost.ContainsKey)
                 .Select(attachment => $"{Name} is saved without its referrer {attachment.Tree.Root.Digest}: {lost[attachment].Message}")],
-    };
+        };
 
     /// <summary>The repository that serves the blobs.</summary>
     public Reference Origin => Name.WithDigest(Tree.Root.Digest);
