@@ -15,7 +15,7 @@ public sealed partial class ArchitectureTests
         ["Core.Text"] = [],
         ["Core.Files"] = ["Core.Text"],
         ["Core.Oci"] = ["Core.Text"],
-        ["Core.Ansible"] = ["Core.Text"],
+        ["Core.Ansible"] = ["Core.Files", "Core.Text"],
         ["Core.Programs"] = [],
         ["Core.Registry"] = ["Core.Oci", "Core.Files", "Core.Programs", "Core.Text"],
         ["Core.Mirroring"] = ["Core.Registry", "Core.Oci", "Core.Files", "Core.Text"],
