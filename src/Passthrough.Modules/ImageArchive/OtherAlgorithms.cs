@@ -1,4 +1,3 @@
-using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 
 namespace Passthrough.Modules.ImageArchive;

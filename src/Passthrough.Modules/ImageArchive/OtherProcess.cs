@@ -1,5 +1,6 @@
 using System.Globalization;
 using Passthrough.Core;
+using Passthrough.Core.Files;
 
 namespace Passthrough.Modules.ImageArchive;
 
@@ -59,7 +60,7 @@ static class OtherProcess
     }
 
     static bool Appends(string process, string file) =>
-        File.ReadLines($"/proc/{process}/fdinfo/{file}")
+        InputFile.ReadAllLines($"/proc/{process}/fdinfo/{file}")
             .FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is { } flags
         && (Convert.ToInt32(flags["flags:".Length..].Trim(), fromBase: 8) & Append) != 0;
 
@@ -67,7 +68,7 @@ static class OtherProcess
     {
         try
         {
-            return File.ReadAllText($"/proc/{process}/comm").Trim();
+            return InputFile.ReadAllText($"/proc/{process}/comm").Trim();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -157,14 +157,14 @@ public sealed class OcMirrorDownloadTests : IDisposable
 
         Assert.Matches(
             @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. "
-            + @"It works in .*\. Stop it: kill [0-9]+",
+            + @"It works in .*\. Stop it: kill -- -[0-9]+",
             run.Output);
         // What the first had got is an archive of its own; the second came after it.
         Assert.Equal(["mirror_seq1_000000.tar", "mirror_seq2_000000.tar"], Archives());
         Assert.False(Path.Exists(folder["images", ".ansible_async"]));
     }
 
-    /// <summary>The process that is named ends oc-mirror with it.</summary>
+    /// <summary>What the play says to type ends oc-mirror, and all that started it.</summary>
     [Fact]
     public async Task The_running_download_stops_as_the_play_says()
     {
@@ -178,8 +178,8 @@ public sealed class OcMirrorDownloadTests : IDisposable
 
         // Check mode only looks, so it shows the process and waits for nothing.
         var look = (await Run(tool, ["--check"])).MustSucceed();
-        var process = System.Text.RegularExpressions.Regex.Match(look.Output, "Stop it: kill ([0-9]+)").Groups[1].Value;
-        (await Command.Run("kill", process)).MustSucceed();
+        var process = System.Text.RegularExpressions.Regex.Match(look.Output, "Stop it: kill -- (-[0-9]+)").Groups[1].Value;
+        (await Command.Run("kill", "--", process)).MustSucceed();
 
         await When(() => !IsRunning());
         Assert.Empty(Directory.GetFiles(folder["images"], "mirror_*.tar"));

@@ -56,7 +56,7 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
 
         Assert.Matches(
             @"Process [0-9]+ of an earlier run is still at work in the background, and this run waits for it\. "
-            + @"Follow it: tail -f .*/progress\.log\. Stop it: kill [0-9]+",
+            + @"Follow it: tail -f .*/progress\.log\. Stop it: kill -- -[0-9]+",
             run.Output);
         Assert.DoesNotContain("another process", run.Output, StringComparison.Ordinal);
         Assert.False((bool?)run.Results("image_archive")[^1]["changed"]);
@@ -80,12 +80,12 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
 
         // Check mode only looks, so it shows the process and waits for nothing.
         var look = await Run(["--check"], variables);
-        var process = System.Text.RegularExpressions.Regex.Match(look.Output, "Stop it: kill ([0-9]+)").Groups[1].Value;
-        Assert.NotEmpty(process);
-        (await Command.Run("kill", process)).MustSucceed();
+        var named = System.Text.RegularExpressions.Regex.Match(look.Output, "Process ([0-9]+) of .*Stop it: kill -- (-[0-9]+)");
+        Assert.True(named.Success, look.Output);
+        (await Command.Run("kill", "--", named.Groups[2].Value)).MustSucceed();
 
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (Directory.Exists($"/proc/{process}"))
+        while (Directory.Exists($"/proc/{named.Groups[1].Value}"))
             await Task.Delay(TimeSpan.FromMilliseconds(200), limit.Token);
         Assert.True(line.Sent < LayerSize, $"{line.Sent} bytes were sent");
     }
