@@ -36,10 +36,26 @@ sealed class Answer(JObject members, IReadOnlyDictionary<string, IEnumerable<JTo
     IEnumerable<KeyValuePair<string, IEnumerable<JToken>>> Masked(SecretMasker secrets)
     {
         foreach (var member in members.Properties())
-            yield return new(member.Name, member.Value is JArray items ? items.Select(item => Masked(item, secrets)) : Masked(member.Value, secrets));
+        {
+            var show = IsForPeople(member.Name) ? ShowMessages : (Func<JToken, JToken>)(value => value);
+            yield return new(
+                member.Name,
+                member.Value is JArray items ? items.Select(item => show(Masked(item, secrets))) : show(Masked(member.Value, secrets)));
+        }
+
         foreach (var list in lists ?? new Dictionary<string, IEnumerable<JToken>>(StringComparer.Ordinal))
             yield return new(list.Key, list.Value.Select(item => Masked(item, secrets)));
     }
+
+    static bool IsForPeople(string member) => member is "msg" or "error" or "warnings" or "actions" or "deprecations";
+
+    // Masked before: what is cut could hide a secret from the masker.
+    static JToken ShowMessages(JToken value) => value switch
+    {
+        JObject json => new JObject(json.Properties().Select(p => new JProperty(p.Name, ShowMessages(p.Value)))),
+        JValue { Value: string text } => new JValue(ForeignText.Message(text)),
+        _ => value,
+    };
 
     static JToken Masked(JToken value, SecretMasker secrets) => ResultJson.Readable(secrets.Mask(value));
 }

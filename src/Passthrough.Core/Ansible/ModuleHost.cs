@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Ansible;
 
@@ -84,6 +85,7 @@ public static partial class ModuleHost
         JObject? values = null;
         ModuleContext? context = null;
         Answer answer;
+        ForeignText.MaskWith(secrets.Mask);
         try
         {
             CryptoLibrary.Require();

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Text;
@@ -6,8 +5,9 @@ using Passthrough.Core.Text;
 namespace Passthrough.Core.Ansible;
 
 /// <summary>
-/// Knows every secret of a run and removes it, in each form in which it may appear, from whatever is about to be printed:
-/// plain, URL-encoded, JSON-escaped, and base64 wherever it stands in the encoded text (so <c>user:password</c> too).
+/// Knows every secret of a run and removes it, in each form in which it may appear, from whatever is about to be printed: plain, with its
+/// white space changed,
+/// escaped as in JSON, HTML or addresses, also twice, and in base64 wherever it stands in the encoded text (so <c>user:password</c> too).
 /// Safe for use from many tasks.
 /// </summary>
 public sealed class SecretMasker
@@ -24,9 +24,12 @@ public sealed class SecretMasker
     /// <summary>A shorter piece of base64 would match by chance.</summary>
     const int ShortestBase64Piece = 6;
 
+    /// <summary>A shorter piece would match by chance across the blanks between words.</summary>
+    const int LongBase64Piece = 16;
+
     readonly Lock gate = new();
     readonly HashSet<string> secrets = new(StringComparer.Ordinal);
-    string[]? forms;
+    SecretForm[]? forms;
 
     /// <summary>Registers a secret; empty ones are ignored.</summary>
     public void Add(string? secret)
@@ -40,7 +43,9 @@ public sealed class SecretMasker
         }
     }
 
-    /// <summary>Registers a password together with its user: of a short one the base64 of both is all that can be told from chance.</summary>
+    /// <summary>
+    /// Registers a password together with its user: of a short one the base64 of both is all that can be told from chance.
+    /// </summary>
     public void AddCredential(string user, string password)
     {
         Add(password);
@@ -63,9 +68,19 @@ public sealed class SecretMasker
     {
         if (IsSecret(text))
             return WholeValue;
-        foreach (var form in Forms())
-            text = text.Replace(form, WithinText, StringComparison.Ordinal);
-        return text;
+        var known = Forms();
+        if (known.Length == 0 || text.Length < ShortestWithinText)
+            return text;
+        var found = new List<(int Start, int End)>();
+        foreach (var form in known)
+            form.FindIn(text, found);
+        foreach (var decoded in Readings(text))
+        {
+            foreach (var form in known)
+                form.FindIn(decoded, found);
+        }
+
+        return found.Count == 0 ? text : Masked(text, found);
     }
 
     /// <summary>The value with every string, key and secret number masked; a new value, the given one stays.</summary>
@@ -84,50 +99,90 @@ public sealed class SecretMasker
             return secrets.Contains(text);
     }
 
-    string[] Forms()
+    SecretForm[] Forms()
     {
         lock (gate)
-            return forms ??= [.. secrets.Where(secret => secret.Length >= ShortestWithinText).SelectMany(FormsOf).Distinct(StringComparer.Ordinal).OrderByDescending(form => form.Length)];
+        {
+            return forms ??= [.. secrets.Where(secret => secret.Length >= ShortestWithinText).SelectMany(FormsOf)
+                .DistinctBy(form => (form.Text, form.IgnoresWhiteSpace)).OrderByDescending(form => form.Text.Length)];
+        }
     }
 
-    static IEnumerable<string> FormsOf(string secret)
+    static IEnumerable<SecretForm> FormsOf(string secret)
     {
-        yield return secret;
-        yield return Json.Compact(new JValue(secret))[1..^1];
-        yield return Json.CompactAscii(new JValue(secret))[1..^1];
-        foreach (var escaped in new[] { Uri.EscapeDataString(secret), WebUtility.UrlEncode(secret) })
-        {
-            yield return escaped;
-            yield return LowerHex(escaped);
-        }
+        yield return new SecretForm(secret, false);
+        // Servers and terminals change blanks, tabs and line ends, and trim texts.
+        var packed = new string([.. secret.Where(c => !char.IsWhiteSpace(c))]);
+        if (packed.Length != secret.Length && packed.Length >= ShortestWithinText)
+            yield return new SecretForm(packed, true);
 
         var bytes = Encoding.UTF8.GetBytes(secret);
-        yield return Convert.ToBase64String(bytes);
+        yield return new SecretForm(Convert.ToBase64String(bytes), false);
         for (var offset = 0; offset < 3; offset++)
         {
             var piece = Base64Piece(bytes, offset);
-            if (piece.Length >= ShortestBase64Piece)
+            if (piece.Length < ShortestBase64Piece)
+                continue;
+            // Long base64 is broken into lines of 64 or 76 characters.
+            foreach (var form in new[] { piece, piece.Replace('+', '-').Replace('/', '_') })
+                yield return new SecretForm(form, piece.Length >= LongBase64Piece);
+        }
+    }
+
+    /// <summary>What the text may mean to whoever reads it: escapes of one kind undone, or those of all kinds, once and twice.</summary>
+    static IEnumerable<DecodedText> Readings(string text)
+    {
+        var escapes = (text.Contains('\\') ? DecodedText.Escapes.Backslash : 0)
+            | (text.Contains('&') ? DecodedText.Escapes.Entity : 0)
+            | (text.Contains('%') ? DecodedText.Escapes.Percent : 0);
+        var plain = DecodedText.Of(text);
+        if (text.Any(char.IsWhiteSpace))
+            yield return plain.Decode(DecodedText.Escapes.Blank);
+        if (text.Contains('+'))
+            yield return plain.Decode(DecodedText.Escapes.Percent | DecodedText.Escapes.Plus);
+        if (escapes == 0)
+            yield break;
+        foreach (var one in new[] { DecodedText.Escapes.Backslash, DecodedText.Escapes.Entity, DecodedText.Escapes.Percent })
+        {
+            if (!escapes.HasFlag(one))
+                continue;
+            var decoded = plain.Decode(one);
+            yield return decoded;
+            yield return decoded.Decode(DecodedText.Escapes.Blank);
+            yield return decoded.Decode(one);
+        }
+
+        foreach (var first in new[] { DecodedText.Escapes.Backslash, DecodedText.Escapes.Entity, DecodedText.Escapes.Percent })
+        {
+            var decoded = plain.Decode(first);
+            foreach (var second in new[] { DecodedText.Escapes.Backslash, DecodedText.Escapes.Entity, DecodedText.Escapes.Percent })
             {
-                yield return piece;
-                yield return piece.Replace('+', '-').Replace('/', '_');
+                if (second != first)
+                    yield return decoded.Decode(second);
             }
         }
     }
 
-    // RFC 3986 2.1 wants %2F; some write %2f.
-    static string LowerHex(string escaped)
+    static string Masked(string text, List<(int Start, int End)> found)
     {
-        var text = escaped.ToCharArray();
-        for (var i = 0; i + 2 < text.Length; i++)
+        var masked = new StringBuilder(text.Length);
+        var at = 0;
+        foreach (var (start, end) in found.Order())
         {
-            if (text[i] == '%')
-                (text[i + 1], text[i + 2]) = (char.ToLowerInvariant(text[i + 1]), char.ToLowerInvariant(text[i + 2]));
+            if (end <= at)
+                continue;
+            // What overlaps or touches the last one is one secret to the reader.
+            if (start > at || at == 0)
+                masked.Append(text, at, start - at).Append(WithinText);
+            at = end;
         }
 
-        return new string(text);
+        return masked.Append(text, at, text.Length - at).ToString();
     }
 
-    /// <summary>The characters that the bytes alone decide where <paramref name="offset"/> other bytes (modulo 3) stand before them and any after.</summary>
+    /// <summary>
+    /// The characters that the bytes alone decide where <paramref name="offset"/> other bytes (modulo 3) stand before them and any after.
+    /// </summary>
     static string Base64Piece(byte[] bytes, int offset)
     {
         var encoded = Convert.ToBase64String([.. new byte[offset], .. bytes]);

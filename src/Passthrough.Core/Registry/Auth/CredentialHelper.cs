@@ -47,7 +47,12 @@ static class CredentialHelper
             throw Failed(program, registry, "its name has a slash");
         var (exitCode, output) = Run(program, name, registry, searchPath);
         if (exitCode != 0)
-            return output.Contains("credentials not found", StringComparison.Ordinal) ? null : throw Failed(program, registry, $"it answered \"{output.Trim()}\"");
+        {
+            return output.Contains("credentials not found", StringComparison.Ordinal)
+                ? null
+                : throw Failed(program, registry, $"it answered \"{ForeignText.Quote(output)}\"");
+        }
+
         if (Json.TryParseObject(output) is not { } json || json["Secret"] is not JValue { Type: JTokenType.String } secret)
             throw Failed(program, registry, "its answer is no JSON with a Secret");
         var user = json["Username"] is JValue { Type: JTokenType.String } username ? (string)username! : "";

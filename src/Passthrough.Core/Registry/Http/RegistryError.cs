@@ -16,8 +16,6 @@ static partial class RegistryError
     /// <summary>More of an error body is never read.</summary>
     const int MaxBodyBytes = 64 * 1024;
 
-    const int MaxQuote = 300;
-
     /// <summary>Reads the body of a failed answer, as much of it as a sentence needs.</summary>
     /// <param name="response">The answer; not disposed of.</param>
     /// <param name="refusal">What is known about the request.</param>
@@ -26,7 +24,8 @@ static partial class RegistryError
         var body = await ReadAsync(response, cancellation);
         var (serverCode, words) = Explain(body, response.Content.Headers.ContentType?.MediaType);
         var status = (int)response.StatusCode;
-        var answer = $"{status}{(serverCode is null ? " " + response.ReasonPhrase : " " + serverCode)}".TrimEnd() + (words.Length == 0 ? "" : $": {words}");
+        var reason = serverCode ?? ForeignText.Quote(response.ReasonPhrase ?? "");
+        var answer = $"{status} {reason}".TrimEnd() + (words.Length == 0 ? "" : $": {words}");
         var known = refusal.Known.Concat(KnownAnswer.Common).FirstOrDefault(one => one.Fits(status, answer, refusal.Method));
         var (sentence, hint) = refusal switch
         {
@@ -140,16 +139,16 @@ static partial class RegistryError
         if (Json.TryParseObject(body) is { } json)
         {
             if (json["errors"] is JArray { Count: > 0 } errors && errors[0] is JObject first)
-                return (Code(first["code"]), Quote(Join(first)));
+                return (Code(first["code"]), ForeignText.Quote(Join(first)));
             // Token services and management APIs.
             var words = json["details"] ?? json["message"] ?? json["error_description"] ?? json["error"] ?? json["detail"];
-            return (null, Quote(words is null ? "" : words.Type == JTokenType.String ? (string)words! : Json.Compact(words)));
+            return (null, ForeignText.Quote(words is null ? "" : words.Type == JTokenType.String ? (string)words! : Json.Compact(words)));
         }
 
         var title = Title().Match(body);
         if (title.Success)
-            return (null, $"page \"{Quote(WebUtility.HtmlDecode(title.Groups["title"].Value))}\"");
-        return (null, mediaType is "text/html" ? Quote(Tags().Replace(body, static _ => " ")) : Quote(body));
+            return (null, $"page \"{ForeignText.Quote(WebUtility.HtmlDecode(title.Groups["title"].Value))}\"");
+        return (null, mediaType is "text/html" ? ForeignText.Quote(Tags().Replace(body, static _ => " ")) : ForeignText.Quote(body));
     }
 
     static string? Code(JToken? code) =>
@@ -168,22 +167,6 @@ static partial class RegistryError
         return detail.Length == 0 || detail == message ? message : message.Length == 0 ? detail : $"{message}, {detail}";
     }
 
-    static string Quote(string text)
-    {
-        var line = new StringBuilder();
-        foreach (var c in text)
-        {
-            if (!char.IsWhiteSpace(c) && !char.IsControl(c))
-                line.Append(c);
-            else if (line.Length > 0 && line[^1] != ' ')
-                line.Append(' ');
-            if (line.Length > MaxQuote)
-                return line.ToString(0, MaxQuote) + "…";
-        }
-
-        return line.ToString().TrimEnd();
-    }
-
     static async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
         using var body = new MemoryStream();
@@ -199,7 +182,8 @@ static partial class RegistryError
             // The status, and what came until then, say enough.
         }
 
-        return Encoding.UTF8.GetString(body.GetBuffer(), 0, (int)body.Length);
+        // Before tags are taken out or members chosen: what is left over of a secret would not be found.
+        return ForeignText.Masked(Encoding.UTF8.GetString(body.GetBuffer(), 0, (int)body.Length));
     }
 
     [GeneratedRegex(@"<title[^>]*>(?<title>.*?)</title>", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]
