@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Ansible;
 
@@ -13,6 +14,9 @@ namespace Passthrough.Core.Ansible;
 /// <param name="deprecations">Told of names that will not be known for ever.</param>
 sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, SecretMasker secrets, IList<string> warnings, IList<string> deprecations)
 {
+    static readonly string[] ProxyVariables =
+        ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
     readonly ArgumentCoercion coercion = new(environment);
 
     /// <param name="spec">What the module takes.</param>
@@ -24,6 +28,7 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
     public JObject Validate(ArgumentSpec spec, JObject given, string moduleName, bool ignoreUnknown)
     {
         RegisterSecrets(spec.Arguments, given);
+        RegisterUserInfo(given);
         return Read(spec.Arguments, spec, (JObject)WithoutOmitted(given), ArgumentPlace.Top(ignoreUnknown ? null : moduleName));
     }
 
@@ -53,6 +58,17 @@ sealed class ArgumentValidator(IReadOnlyDictionary<string, string> environment, 
             if (argument.NoLog)
                 foreach (var variable in argument.EnvironmentFallback)
                     secrets.Add(environment.GetValueOrDefault(variable));
+        }
+    }
+
+    // Addresses with passwords are refused or, as a proxy's, used: neither may be printed.
+    void RegisterUserInfo(JObject given)
+    {
+        var texts = given.Descendants().OfType<JValue>().Select(value => value.Value).OfType<string>();
+        foreach (var text in texts.Concat(ProxyVariables.Select(name => environment.GetValueOrDefault(name) ?? "")))
+        {
+            foreach (var (user, password) in UserInfo.In(text))
+                secrets.AddCredential(user, password);
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Text;
 using Newtonsoft.Json.Linq;
-using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Ansible;
 
@@ -132,15 +131,16 @@ public sealed class SecretMasker
     /// <summary>What the text may mean to whoever reads it: escapes of one kind undone, or those of all kinds, once and twice.</summary>
     static IEnumerable<DecodedText> Readings(string text)
     {
-        var escapes = (text.Contains('\\') ? DecodedText.Escapes.Backslash : 0)
-            | (text.Contains('&') ? DecodedText.Escapes.Entity : 0)
-            | (text.Contains('%') ? DecodedText.Escapes.Percent : 0);
+        const DecodedText.Escapes None = DecodedText.Escapes.None;
+        var escapes = (text.Contains('\\') ? DecodedText.Escapes.Backslash : None)
+            | (text.Contains('&') ? DecodedText.Escapes.Entity : None)
+            | (text.Contains('%') ? DecodedText.Escapes.Percent : None);
         var plain = DecodedText.Of(text);
         if (text.Any(char.IsWhiteSpace))
             yield return plain.Decode(DecodedText.Escapes.Blank);
         if (text.Contains('+'))
             yield return plain.Decode(DecodedText.Escapes.Percent | DecodedText.Escapes.Plus);
-        if (escapes == 0)
+        if (escapes == None)
             yield break;
         foreach (var one in new[] { DecodedText.Escapes.Backslash, DecodedText.Escapes.Entity, DecodedText.Escapes.Percent })
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Oci;
 
@@ -37,7 +38,14 @@ public sealed record Reference(string Registry, string Repository)
     public static Reference Parse(string text) =>
         TryParse(text, out var reference, out var reason)
             ? reference
-            : throw new ModuleException(ErrorCodes.InvalidArgument, $"image reference \"{text}\": {reason}", HintFor(text));
+            : throw Invalid(text, reason);
+
+    static ModuleException Invalid(string text, string reason) => UserInfo.IsIn(text)
+        ? new(
+            ErrorCodes.InvalidArgument,
+            $"image reference \"{UserInfo.Hidden(text)}\": a user name and a password do not belong in it",
+            "put them into an auth file (authfile)")
+        : new(ErrorCodes.InvalidArgument, $"image reference \"{text}\": {reason}", HintFor(text));
 
     /// <param name="text">For example <c>quay.io/centos/centos:stream8</c> or <c>nginx</c>.</param>
     /// <param name="reference">The reference, where the answer is true.</param>

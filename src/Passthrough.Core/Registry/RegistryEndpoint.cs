@@ -1,5 +1,6 @@
 using System.Globalization;
 using Passthrough.Core.Oci;
+using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Registry;
 
@@ -34,6 +35,8 @@ public sealed record RegistryEndpoint(string Scheme, string Host, int? Port)
                 throw Invalid(host, $"the scheme is {scheme}", "write host[:port], or http:// or https:// before it");
         }
 
+        if (UserInfo.IsIn(text))
+            throw Invalid(UserInfo.Hidden(host), "a user name and a password do not belong in it", "give username and password, or authfile");
         text = text.TrimEnd('/');
         if (text.Contains('/', StringComparison.Ordinal))
             throw Invalid(host, "it has a path", "give the host and port only; the namespace is a parameter of its own");

@@ -109,7 +109,7 @@ public sealed partial class QuayFake
         else
         {
             repository.Content.Point(reference, digest, Clock.GetUtcNow());
-            if (Lifetime(repository, manifest) is { } lifetime)
+            if (!isSchema1 && Lifetime(repository, manifest) is { } lifetime)
                 repository.Content.SetExpiry(reference, Clock.GetUtcNow() + lifetime);
         }
 
@@ -163,8 +163,7 @@ public sealed partial class QuayFake
         {
             'w' => TimeSpan.FromDays(7 * number),
             'd' => TimeSpan.FromDays(number),
-            'h' =>
-            TimeSpan.FromHours(number),
+            'h' => TimeSpan.FromHours(number),
             'm' => TimeSpan.FromMinutes(number),
             _ => TimeSpan.FromSeconds(number)
         };
