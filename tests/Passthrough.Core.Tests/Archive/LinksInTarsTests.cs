@@ -2,7 +2,6 @@ using System.Formats.Tar;
 using System.Text;
 using Passthrough.Core.Archive;
 using Passthrough.Core.Archive.Reading;
-using Passthrough.Core.Registry;
 using Passthrough.Testing;
 using Passthrough.Testing.Images;
 

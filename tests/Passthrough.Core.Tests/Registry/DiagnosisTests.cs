@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.AspNetCore.Http;
 using Passthrough.Core.Admin;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;

@@ -49,6 +49,6 @@ public sealed class EarlyAnswerTests : IDisposable
         Assert.Contains($"answered {status[..3]}", fault.Message, StringComparison.Ordinal);
         Assert.Equal(int.Parse(status[..3], System.Globalization.CultureInfo.InvariantCulture), fault.HttpStatus);
         Assert.Single(server.Requests, request =>
-            request.StartsWith("P", StringComparison.Ordinal) && !request.StartsWith("POST", StringComparison.Ordinal));
+            request.StartsWith('P') && !request.StartsWith("POST", StringComparison.Ordinal));
     }
 }

@@ -4,7 +4,6 @@ using Passthrough.Core.Text;
 using Passthrough.Modules.ImageArchive;
 using Passthrough.Modules.MirrorRepo;
 using Passthrough.Modules.RegistryAuth;
-using Passthrough.Testing;
 
 namespace Passthrough.Modules.Tests.BadInput;
 

@@ -15,7 +15,7 @@ namespace Passthrough.Modules.Tests.ImageArchive;
 /// Upstreams that have less than they list, other things under the same names, or no answer: the image itself is saved, and what is not is
 /// named.
 /// </summary>
-public sealed class LooseUpstreamTests : IAsyncLifetime
+public sealed class LooseUpstreamTests : IAsyncLifetime, IDisposable
 {
     const string Repository = "team/app";
     const string Name = "quay.io/team/app:1.0";
@@ -39,10 +39,11 @@ public sealed class LooseUpstreamTests : IAsyncLifetime
 
     public async Task InitializeAsync() => upstream = (await LooseRegistry.Start()).Add(AppImage, Repository, "1.0");
 
+    public void Dispose() => folder.Dispose();
+
     public async Task DisposeAsync()
     {
         await upstream.DisposeAsync();
-        folder.Dispose();
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using static Passthrough.Modules.Tests.ImageArchive.ArchiveStage;
 namespace Passthrough.Modules.Tests.ImageArchive;
 
 /// <summary>An archive whose images would go is replaced only if the user says so.</summary>
-public sealed class ReplacedArchiveTests : IAsyncLifetime
+public sealed class ReplacedArchiveTests : IAsyncLifetime, IDisposable
 {
     readonly TestFolder folder = new("replaced");
     LooseRegistry upstream = null!;
@@ -16,10 +16,11 @@ public sealed class ReplacedArchiveTests : IAsyncLifetime
         upstream = (await LooseRegistry.Start()).Add(AppImage, "team/app", "1.0").Add(ToolImage, "team/tool", "2")
             .Add(ToolImage, "team/tool", "3");
 
+    public void Dispose() => folder.Dispose();
+
     public async Task DisposeAsync()
     {
         await upstream.DisposeAsync();
-        folder.Dispose();
     }
 
     public static TheoryData<string, string[]> Smaller => new()

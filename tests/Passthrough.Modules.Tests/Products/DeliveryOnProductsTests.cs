@@ -1,6 +1,5 @@
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
-using Passthrough.Modules.ImageArchive;
 using Passthrough.Testing;
 using Passthrough.Testing.Images;
 using Passthrough.Testing.Registries;

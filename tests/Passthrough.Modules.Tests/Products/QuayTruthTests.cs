@@ -7,7 +7,7 @@ using Passthrough.Testing.Registries.Quay;
 namespace Passthrough.Modules.Tests.Products;
 
 /// <summary>What is said of a Quay was seen on it, and nothing is left there that was only asked about.</summary>
-public sealed class QuayTruthTests : IAsyncLifetime
+public sealed class QuayTruthTests : IAsyncLifetime, IDisposable
 {
     const string Organization = "/api/v1/organization/mirror";
 
@@ -23,9 +23,10 @@ public sealed class QuayTruthTests : IAsyncLifetime
         run = new ProductRun("quay", registry, "quayadmin", "Quay-Password-1");
     }
 
+    public void Dispose() => run.Dispose();
+
     public async Task DisposeAsync()
     {
-        run.Dispose();
         await registry.DisposeAsync();
     }
 

@@ -4,7 +4,7 @@ using Passthrough.Testing.Registries;
 namespace Passthrough.Modules.Tests.Products;
 
 /// <summary>zot: a plain registry with rights, and a catalogue of its own kind.</summary>
-public sealed class ZotTests : IAsyncLifetime
+public sealed class ZotTests : IAsyncLifetime, IDisposable
 {
     ZotFake zot = null!;
     ProductRun run = null!;
@@ -17,9 +17,10 @@ public sealed class ZotTests : IAsyncLifetime
         run = new ProductRun("distribution", zot, "pusher", "zot-pushes-1");
     }
 
+    public void Dispose() => run.Dispose();
+
     public async Task DisposeAsync()
     {
-        run.Dispose();
         await zot.DisposeAsync();
     }
 

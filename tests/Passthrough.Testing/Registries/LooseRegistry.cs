@@ -1,5 +1,4 @@
 using Passthrough.Core.Oci;
-using Passthrough.Core.Registry;
 using Passthrough.Testing.Images;
 
 namespace Passthrough.Testing.Registries;
