@@ -17,7 +17,6 @@ namespace Passthrough.Core.Admin;
 sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, RegistryTraits traits, TimeProvider time,
     Func<double>? random = null) : IDisposable
 {
-    const int MaxBodyBytes = 8 * 1024 * 1024;
 
     readonly HttpMessageInvoker http = new(RegistryHttp.Connect(options), disposeHandler: true);
     readonly Retry retry = new(options.Retries, time, random);
@@ -43,7 +42,7 @@ sealed class AdminClient(RegistryEndpoint endpoint, ConnectionOptions options, R
         {
             using var response = await http.SendAsync(request, watchdog.Token);
             watchdog.Allow(options.StallTimeout);
-            var body = await BoundedBody.ReadAsync(response, MaxBodyBytes, watchdog.Token);
+            var body = await BoundedBody.ReadAsync(response, Limits.PageBytes, watchdog.Token);
             var mediaType = response.Content.Headers.ContentType?.MediaType;
             var answer = new AdminAnswer(response.StatusCode, Flatten(response), mediaType, body, Fault: null, call.Action, endpoint.Authority);
             if (response.IsSuccessStatusCode)

@@ -5,6 +5,7 @@ using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry;
 using Passthrough.Core.Registry.Auth;
+using Passthrough.Core.Registry.Http;
 using Passthrough.Core.Text;
 
 namespace Passthrough.Core.Admin;
@@ -247,16 +248,19 @@ public sealed partial class ArtifactoryAdmin(AdminConnection connection) : IRegi
     public async Task<AccountState> ReadAccountAsync(AccountWish wish, CancellationToken cancellation)
     {
         var (entries, cursor) = (new List<SecretEntry>(), "");
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var action = $"list the tokens of {wish.Name} on {connection.Endpoint.Authority}";
+        var pages = new ListPages(action, connection.Endpoint.Authority);
         do
         {
             var path = $"{Tokens}?description={Uri.EscapeDataString(Description(wish))}&username={Uri.EscapeDataString(wish.Name)}{(cursor.Length > 0 ? $"&cursor={Uri.EscapeDataString(cursor)}" : "")}";
-            var json = (await AccessAsync(new AdminCall(HttpMethod.Get, path) { Action = $"list the tokens of {wish.Name} on {connection.Endpoint.Authority}" }, cancellation)).Object();
+            var json = (await AccessAsync(new AdminCall(HttpMethod.Get, path) { Action = action }, cancellation)).Object();
             // What the filter lets through is looked at again: a server may not know one.
-            entries.AddRange((json["tokens"] as JArray ?? []).OfType<JObject>().Where(token => IsOurs(token, wish)).Select(token => Entry(token, wish)));
+            var listed = json["tokens"] as JArray ?? [];
+            pages.Add(listed.Count);
+            entries.AddRange(listed.OfType<JObject>().Where(token => IsOurs(token, wish)).Select(token => Entry(token, wish)));
             cursor = FirstText(json["cursor"], json["next_cursor"]);
         }
-        while (cursor.Length > 0 && seen.Add(cursor));
+        while (cursor.Length > 0 && pages.IsNew(cursor));
         entries.RemoveAll(entry => revoked.Contains(entry.Id) || entry.ExpiresAt <= connection.Time.GetUtcNow());
         return new AccountState(wish.Name, entries.Count > 0)
         {

@@ -9,12 +9,9 @@ namespace Passthrough.Core.Archive;
 sealed class Differential
 {
     readonly Dictionary<Digest, ImmutableArray<Reference>> left = [];
+    readonly Dictionary<string, Reference?> repositories = new(StringComparer.Ordinal);
     readonly List<string> names = [];
     readonly List<string> registries = [];
-
-    Differential()
-    {
-    }
 
     /// <summary>The ids of the archives that it builds on.</summary>
     public List<string> Bases { get; } = [];
@@ -24,30 +21,30 @@ sealed class Differential
         ? $"it is a differential: load {string.Join(" and ", names)} first, or give the archives together in path"
         : $"it is a differential to what {string.Join(" and ", registries)} had: save it again with what state_path writes today as its base, or without base";
 
-    /// <summary>Null for an archive that has everything.</summary>
-    public static Differential? Read(JObject? json)
+    /// <summary>Takes an entry of <c>external_blobs</c>.</summary>
+    public void Add(JToken token)
     {
-        if (json?["bases"] is not JArray bases)
+        if (token is JObject blob && blob["base"] is not null && Digest.TryParse((string?)(blob["digest"] as JValue), out var digest))
+            left[digest] = Repositories(blob["in"]);
+    }
+
+    /// <summary>The same with its bases; null for an archive that has everything.</summary>
+    public Differential? Of(JToken? bases)
+    {
+        if (bases is not JArray list)
             return null;
-        var read = new Differential();
-        foreach (var token in bases)
+        foreach (var token in list)
         {
             if (token is not JObject entry || entry["id"] is not JValue { Value: string id })
                 continue;
-            read.Bases.Add(id);
+            Bases.Add(id);
             if (entry["registry"] is JValue { Value: string registry })
-                read.registries.Add(registry);
+                registries.Add(registry);
             else
-                read.names.Add(entry["name"] is JValue { Value: string name } ? $"{name} ({id})" : id);
+                names.Add(entry["name"] is JValue { Value: string name } ? $"{name} ({id})" : id);
         }
 
-        foreach (var token in json["external_blobs"] as JArray ?? [])
-        {
-            if (token is JObject blob && blob["base"] is not null && Digest.TryParse((string?)(blob["digest"] as JValue), out var digest))
-                read.left[digest] = Repositories(blob["in"]);
-        }
-
-        return read;
+        return this;
     }
 
     /// <summary>Whether an earlier archive has the blob.</summary>
@@ -56,15 +53,18 @@ sealed class Differential
     /// <summary>Upstream repositories with which it was delivered.</summary>
     public ImmutableArray<Reference> HoldersOf(Digest blob) => left.TryGetValue(blob, out var repositories) ? repositories : [];
 
-    static ImmutableArray<Reference> Repositories(JToken? names)
+    // Tens of thousands of blobs are of a few hundred repositories: each is kept once.
+    ImmutableArray<Reference> Repositories(JToken? list)
     {
-        var repositories = ImmutableArray.CreateBuilder<Reference>();
-        foreach (var name in Json.Texts(names))
+        var found = ImmutableArray.CreateBuilder<Reference>();
+        foreach (var name in Json.Texts(list))
         {
-            if (Reference.TryParse(name, out var repository, out _))
-                repositories.Add(repository);
+            if (!repositories.TryGetValue(name, out var repository))
+                repositories[name] = repository = Reference.TryParse(name, out var parsed, out _) ? parsed : null;
+            if (repository is not null)
+                found.Add(repository);
         }
 
-        return repositories.ToImmutable();
+        return found.ToImmutable();
     }
 }

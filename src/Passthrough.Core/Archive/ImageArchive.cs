@@ -19,10 +19,11 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     /// <summary>Archives are written by appending, so a name may stand twice; more often is an attack on our time.</summary>
     const int MostOfOneName = 16;
 
-    /// <summary>Deeper than <see cref="ManifestTree"/> goes.</summary>
-    const int MaxDepth = 9;
-
     readonly Dictionary<Digest, ReadOnlyMemory<byte>> known = [];
+    readonly Dictionary<Digest, bool> whole = [];
+    readonly Dictionary<Digest, ManifestFacts> facts = [];
+    readonly RecentManifests recent = new();
+    long knownBytes;
     Dictionary<string, Digest>? byReference;
 
     public string Path => tree.Path;
@@ -97,8 +98,11 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         return Task.FromResult(chosen.Open(offset));
     }
 
-    /// <summary>A file of the archive beside its images, whole; null where there is none or it is larger than a manifest may be.</summary>
-    public byte[]? ReadFile(string name) => tree.ReadFile(name, Manifest.MaxBytes);
+    /// <summary>A file of the archive beside its images, whole; null where there is none or it is larger than an index may be.</summary>
+    public byte[]? ReadFile(string name) => tree.ReadFile(name, Limits.IndexBytes);
+
+    /// <summary>The same, to be read entry by entry; null where there is none or it is larger than a list may be.</summary>
+    internal Stream? OpenFile(string name) => tree.FindFile(name) is { Size: <= Limits.ListBytes, IsPresent: true } file ? file.Open() : null;
 
     /// <summary>Where the content of a digest stands, by name; the names of damaged and doubled ones too.</summary>
     protected abstract IEnumerable<ArchiveMember> Find(Digest digest);
@@ -116,59 +120,89 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
     /// <param name="content">What it is.</param>
     /// <param name="digest">Its digest, which the caller has checked.</param>
-    protected void Add(ReadOnlyMemory<byte> content, Digest digest) => known[digest] = content;
+    protected void Add(ReadOnlyMemory<byte> content, Digest digest)
+    {
+        if (!known.TryAdd(digest, content))
+            return;
+        knownBytes += content.Length;
+        if (knownBytes > Limits.ComposedBytes)
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{Path} holds manifests of more than {Limits.ComposedBytes} bytes that are no files of it", "save its images in several archives");
+    }
 
     /// <summary>The manifest, or null where the archive does not have it.</summary>
     /// <exception cref="ModuleException">It is damaged.</exception>
     protected RawManifest? ReadManifest(Digest digest)
     {
+        if (recent.Find(digest) is { } manifest)
+            return manifest;
         if (known.TryGetValue(digest, out var bytes))
-            return WithMediaType(bytes, digest);
+            return recent.Keep(WithMediaType(bytes, digest));
         ArchiveMember? damaged = null;
         foreach (var member in Candidates(digest).Where(member => member.IsPresent))
         {
             damaged ??= member;
-            if (member.Size > Manifest.MaxBytes)
+            if (member.Size > Limits.ManifestBytes)
                 continue;
             var content = member.Read();
             if (digest.OfSameAlgorithm(content) == digest)
-                return WithMediaType(content, digest);
+                return recent.Keep(WithMediaType(content, digest));
         }
 
         return damaged is not { } first ? LinkFault(digest) is { } link ? throw link : null
-            : throw (first.Size > Manifest.MaxBytes
-                ? new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} in {Path} has {first.Size} bytes: that is no manifest", "make the archive again") { Blob = digest.ToString() }
+            : throw (first.Size > Limits.ManifestBytes
+                ? new ModuleException(
+                    ErrorCodes.ArchiveCorrupt,
+                    $"manifest {digest} in {Path} has {first.Size} bytes, the limit is {Limits.ManifestBytes}",
+                    "make the archive again") { Blob = digest.ToString() }
                 : new ModuleException(ErrorCodes.DigestMismatch, $"manifest {digest} in {first.Place} is damaged: its bytes do not have that digest", "copy or make the archive again") { Blob = digest.ToString() });
     }
 
     /// <summary>What an image's manifest is called by, also where it is damaged (whoever reads it says so) or not there at all.</summary>
-    protected Descriptor Describe(Digest digest)
+    protected Descriptor Describe(Digest digest) => FactsOf(digest).Descriptor;
+
+    /// <summary>What is asked of a manifest without its blobs; asked again and again, for one manifest may have many names.</summary>
+    protected ManifestFacts FactsOf(Digest digest)
     {
+        if (!facts.TryGetValue(digest, out var known))
+            facts[digest] = known = ReadFacts(digest);
+        return known;
+    }
+
+    // A damaged manifest is found by whoever needs it.
+    ManifestFacts ReadFacts(Digest digest)
+    {
+        RawManifest? raw = null;
         try
         {
-            if (ReadManifest(digest) is { } raw)
-                return raw.Descriptor;
+            raw = ReadManifest(digest);
+            var manifest = raw is null ? null : Manifest.Parse(raw);
+            return new ManifestFacts(raw?.Descriptor ?? new Descriptor(MediaTypes.OciManifest, digest, 0), manifest?.Subject?.Digest, (manifest as ImageManifest)?.Config);
         }
         catch (ModuleException)
         {
-            return new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).FirstOrDefault()?.Size ?? 0);
+            return new ManifestFacts(raw?.Descriptor ?? new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).FirstOrDefault()?.Size ?? 0), null, null);
         }
-
-        return new Descriptor(MediaTypes.OciManifest, digest, 0);
     }
 
     /// <summary>Whether everything that a manifest refers to is in the archive; the content of blobs is not read.</summary>
-    internal bool IsWhole(Digest root, int depth = 0)
+    internal bool IsWhole(Digest root) => IsWhole(root, depth: 1);
+
+    // Many indexes may name one child, and many times: what was found out about it holds.
+    bool IsWhole(Digest digest, int depth)
     {
+        if (whole.TryGetValue(digest, out var isWhole))
+            return isWhole;
         try
         {
-            return depth < MaxDepth && ReadManifest(root) is { } raw && Manifest.Parse(raw) is var manifest
+            isWhole = depth <= Limits.ImageDepth && ReadManifest(digest) is { } raw && Manifest.Parse(raw) is var manifest
                 && manifest.Blobs.All(blob => ManifestTree.IsForeign(blob) || Has(blob)) && manifest.Manifests.All(child => IsWhole(child.Digest, depth + 1));
         }
         catch (ModuleException)
         {
-            return false;
+            isWhole = false;
         }
+
+        return whole[digest] = isWhole;
     }
 
     IEnumerable<ArchiveMember> Candidates(Digest digest) => Find(digest).Where(member => member.IsFile).Take(MostOfOneName);
@@ -197,11 +231,11 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     {
         try
         {
-            return new RawManifest(Json.Parse(content.Span) is JObject document && Manifest.MediaTypeOf(document) is { } type ? type : MediaTypes.OciManifest, content, digest);
+            return new RawManifest(Manifest.MediaTypeOf(content) ?? MediaTypes.OciManifest, content, digest);
         }
         catch (JsonException e)
         {
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} is no valid JSON ({e.Message})", null, e) { Blob = digest.ToString() };
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} {Json.Complaint(e)}", null, e) { Blob = digest.ToString() };
         }
     }
 
@@ -216,3 +250,9 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
 
 /// <summary>Content that a member of an archive holds, by the digest that its name claims.</summary>
 public sealed record ArchivedContent(Digest Digest, ArchiveMember Member);
+
+/// <summary>What a manifest says beside its blobs.</summary>
+/// <param name="Descriptor">How it is called; without a size where it is not there.</param>
+/// <param name="Subject">What it is about.</param>
+/// <param name="Config">The configuration of what is no index.</param>
+public sealed record ManifestFacts(Descriptor Descriptor, Digest? Subject, Descriptor? Config);

@@ -8,9 +8,6 @@ namespace Passthrough.Core.Archive;
 /// <summary>What belongs to an image in a registry and is not part of it: its referrers, and what cosign keeps under tags of its digest.</summary>
 static class ImageAttachments
 {
-    /// <summary>Signatures of lists of contents of … : what is deeper belongs to something else.</summary>
-    const int MostSubjects = 1000;
-
     const string SignatureSuffix = ".sig";
 
     static readonly string[] CosignSuffixes = [SignatureSuffix, ".att", ".sbom"];
@@ -38,7 +35,7 @@ static class ImageAttachments
         public async Task FindAllAsync(CancellationToken cancellation)
         {
             var own = subjects.Count;
-            for (var i = 0; i < subjects.Count && i < MostSubjects; i++)
+            for (var i = 0; i < subjects.Count; i++)
             {
                 await FindReferrersAsync(subjects[i], cancellation);
                 foreach (var suffix in i < own ? CosignSuffixes : [])
@@ -76,6 +73,14 @@ static class ImageAttachments
         {
             if (!seen.Add($"{subject} {digest} {tag}"))
                 return;
+            if (Attachments.Count == Limits.ImageReferrers)
+            {
+                throw new ModuleException(
+                    ErrorCodes.Unsupported,
+                    $"{image.Name} has more than {Limits.ImageReferrers} referrers",
+                    "save it without: include_referrers=false") { Image = image.Name.ToString() };
+            }
+
             var tree = await ManifestTree.ReadAsync(upstream, image.Name.WithDigest(digest), cancellation);
             // A registry may list what is about something else: what tools keep under the same tag.
             if (tag is null && tree.RootManifest.Subject?.Digest != subject)
@@ -92,7 +97,7 @@ static class ImageAttachments
             {
                 await work();
             }
-            catch (ModuleException e)
+            catch (ModuleException e) when (e.Code != ErrorCodes.Unsupported)
             {
                 Warnings.Add($"{image.Name} is saved without {what}: {e.Message}");
             }

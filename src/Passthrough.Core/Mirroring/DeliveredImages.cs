@@ -126,7 +126,7 @@ public sealed class DeliveredImages
         }
         catch (JsonException e)
         {
-            throw Invalid(path, $"it is no valid JSON ({e.Message})", e);
+            throw Invalid(path, $"it {Json.Complaint(e)}", e);
         }
     }
 

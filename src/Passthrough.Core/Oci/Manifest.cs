@@ -10,9 +10,6 @@ namespace Passthrough.Core.Oci;
 /// </summary>
 public abstract record Manifest(RawManifest Raw)
 {
-    /// <summary>Limits the parsed size: distribution and Quay refuse more than 4 MiB; what is larger than this is no manifest.</summary>
-    public const int MaxBytes = 32 * 1024 * 1024;
-
     /// <summary>The manifest that this one signs or describes; null for most.</summary>
     public Descriptor? Subject { get; init; }
 
@@ -22,18 +19,45 @@ public abstract record Manifest(RawManifest Raw)
     /// <summary>Blobs that must be in the repository before this manifest, in order; the same digest may stand twice.</summary>
     public abstract ImmutableArray<Descriptor> Blobs { get; }
 
-    /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not JSON, not a manifest, or broken descriptors.</exception>
+    /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not JSON, not a manifest, broken descriptors, or beyond the limits.</exception>
     public static Manifest Parse(RawManifest raw)
     {
-        var document = ParseObject(raw);
+        try
+        {
+            return (raw.Parsed ??= ParseAnew(raw)) as Manifest ?? throw (ModuleException)raw.Parsed;
+        }
+        catch (ModuleException e)
+        {
+            raw.Parsed = e;
+            throw;
+        }
+    }
+
+    static Manifest ParseAnew(RawManifest raw)
+    {
+        if (raw.Bytes.Length > Limits.ManifestBytes)
+            throw Invalid(raw, $"is larger than {Limits.ManifestBytes} bytes");
+        var (manifests, layers) = (ImmutableArray.CreateBuilder<Descriptor>(), ImmutableArray.CreateBuilder<Descriptor>());
+        var document = ReadDocument(raw, (list, entry) =>
+        {
+            var (descriptors, type) = list == "manifests" ? (manifests, MediaTypes.OciManifest) : (layers, MediaTypes.OciLayerGzip);
+            if (descriptors.Count == Limits.ManifestEntries)
+                throw Invalid(raw, $"has more than {Limits.ManifestEntries} {list}");
+            descriptors.Add(ReadDescriptor(raw, entry, $"{list}[{descriptors.Count}]", type));
+        });
         return IsList(document)
-            ? new ImageIndex(raw, ReadDescriptors(raw, document, "manifests", MediaTypes.OciManifest)) { Subject = ReadSubject(raw, document) }
+            ? new ImageIndex(raw, manifests.ToImmutable()) { Subject = ReadSubject(raw, document) }
             : document["layers"] is JArray || document["config"] is JObject
-                ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig), ReadDescriptors(raw, document, "layers", MediaTypes.OciLayerGzip)) { Subject = ReadSubject(raw, document) }
+                ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig), layers.ToImmutable()) { Subject = ReadSubject(raw, document) }
                 : throw Invalid(raw, MediaTypes.IsSchema1(raw.MediaType) || IsVersion1(document)
                     ? "is a Docker schema 1 manifest, which registries no longer take"
                     : "is neither an image manifest nor an index");
     }
+
+    /// <summary>The media type that the bytes of a manifest claim or show; null for what is no manifest.</summary>
+    /// <exception cref="JsonException">They are not valid JSON, or beyond the limits.</exception>
+    internal static string? MediaTypeOf(ReadOnlyMemory<byte> bytes) =>
+        Json.Read(bytes, ["mediaType", "schemaVersion", "config"], ["manifests"], (_, _) => { }) is { } document ? MediaTypeOf(document) : null;
 
     /// <summary>The media type that a manifest document claims or, where it claims none, shows by its members; null for what is no manifest.</summary>
     public static string? MediaTypeOf(JObject document) =>
@@ -48,27 +72,37 @@ public abstract record Manifest(RawManifest Raw)
         document["manifests"] is JArray
             || (document["manifests"] is JValue { Type: JTokenType.Null } && document["layers"] is null && document["config"] is null);
 
-    static bool IsVersion1(JObject document) => document["schemaVersion"] is JValue { Value: 1L };
-
-    static JObject ParseObject(RawManifest raw)
+    /// <summary>The media type that stands in the bytes of a manifest; null where there is none, or they are no JSON.</summary>
+    internal static string? OwnTypeOf(ReadOnlyMemory<byte> bytes)
     {
-        if (raw.Bytes.Length > MaxBytes)
-            throw Invalid(raw, $"is larger than {MaxBytes} bytes");
         try
         {
-            return Json.Parse(raw.Bytes.Span, duplicatesAreErrors: true) as JObject ?? throw Invalid(raw, "is no JSON object");
+            return Json.Read(bytes, ["mediaType"], [], (_, _) => { })?["mediaType"] is JValue { Value: string type } ? type : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    static bool IsVersion1(JObject document) => document["schemaVersion"] is JValue { Value: 1L };
+
+    // Its descriptors are read one by one: the tree of a manifest of 4 MiB would take a hundred.
+    static JObject ReadDocument(RawManifest raw, Action<string, JToken> read)
+    {
+        try
+        {
+            return Json.Read(raw.Bytes, ["mediaType", "schemaVersion", "config", "subject"], ["manifests", "layers"], read, duplicatesAreErrors: true)
+                ?? throw Invalid(raw, "is no JSON object");
         }
         catch (JsonException e)
         {
-            throw Invalid(raw, $"is no valid JSON ({e.Message})");
+            throw Invalid(raw, Json.Complaint(e));
         }
     }
 
     static Descriptor? ReadSubject(RawManifest raw, JObject document) =>
         document["subject"] is JObject subject ? ReadDescriptor(raw, subject, "subject", MediaTypes.OciManifest) : null;
-
-    static ImmutableArray<Descriptor> ReadDescriptors(RawManifest raw, JObject document, string name, string defaultType) =>
-        document[name] is JArray items ? [.. items.Select((item, i) => ReadDescriptor(raw, item, $"{name}[{i}]", defaultType))] : [];
 
     static Descriptor ReadDescriptor(RawManifest raw, JToken? token, string where, string defaultType)
     {

@@ -11,9 +11,6 @@ namespace Passthrough.Core.Registry;
 /// <param name="delivered">Targets of all images that were delivered, those too.</param>
 public sealed class AttachedTags(IImageTarget registry, IReadOnlySet<string> going, IReadOnlySet<string> delivered)
 {
-    /// <summary>Of one image: its manifests, its referrers, and theirs.</summary>
-    const int MostSubjects = 1000;
-
     /// <summary>None is the list of referrers of a registry without the API for them.</summary>
     static readonly string[] Suffixes = ["", ".sig", ".att", ".sbom"];
 
@@ -39,15 +36,18 @@ public sealed class AttachedTags(IImageTarget registry, IReadOnlySet<string> goi
         var used = await UsedAsync(image, tags, cancellation);
         List<Digest> subjects = [.. (await tags.ManifestsAsync(image.WithDigest(root), cancellation))
             .Where(digest => !used.ContainsKey(digest))];
-        for (var i = 0; i < subjects.Count && i < MostSubjects; i++)
+        var seen = subjects.ToHashSet();
+        for (var i = 0; i < subjects.Count; i++)
         {
             foreach (var suffix in Suffixes)
                 Take(image.WithTag(Referrers.TagOf(subjects[i]) + suffix));
             foreach (var referrer in await Referrers.FindAsync(registry, image.WithDigest(subjects[i]), cancellation))
             {
                 Take(image.WithTag(Referrers.TagOf(referrer.Digest) + ".image"));
-                if (!subjects.Contains(referrer.Digest))
+                if (seen.Add(referrer.Digest))
                     subjects.Add(referrer.Digest);
+                if (seen.Count > Limits.ImageManifests + Limits.ImageReferrers)
+                    throw new ModuleException(ErrorCodes.Unsupported, $"{image} has more than {Limits.ImageReferrers} referrers", "remove them on the registry first") { Image = image.ToString() };
             }
         }
 

@@ -8,12 +8,6 @@ namespace Passthrough.Core.Registry;
 /// </summary>
 public sealed class ManifestTree
 {
-    /// <summary>Real images have two levels (index, manifest), some three; deeper is an attack.</summary>
-    const int MaxDepth = 8;
-
-    /// <summary>The largest index known has about a hundred children.</summary>
-    const int MaxManifests = 20_000;
-
     ManifestTree(Descriptor root, ImmutableArray<Manifest> manifests, ImmutableArray<Descriptor> missing)
     {
         Root = root;
@@ -59,6 +53,8 @@ public sealed class ManifestTree
     sealed class Reader(IImageStore store, Reference image)
     {
         readonly HashSet<Digest> seen = [];
+        long bytes;
+        int entries;
 
         public List<Manifest> Manifests { get; } = [];
 
@@ -69,8 +65,9 @@ public sealed class ManifestTree
         {
             if (!seen.Add(raw.Digest))
                 return;
-            if (depth > MaxDepth || seen.Count > MaxManifests)
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{image} has indexes within indexes more than {MaxDepth} deep, or more than {MaxManifests} manifests", "this is no real image") { Image = image.ToString() };
+            bytes += raw.Bytes.Length;
+            Require(depth <= Limits.ImageDepth, $"indexes within indexes more than {Limits.ImageDepth} deep");
+            Require(bytes <= Limits.ImageManifestBytes, $"manifests of more than {Limits.ImageManifestBytes} bytes together");
             var manifest = Manifest.Parse(raw);
             if (manifest.Manifests.FirstOrDefault(child => MediaTypes.IsPartOfImage(child.MediaType)) is { } part)
                 throw new ModuleException(
@@ -85,6 +82,7 @@ public sealed class ManifestTree
             {
                 if (seen.Contains(child.Digest))
                     continue;
+                Require(seen.Count < Limits.ImageManifests, $"more than {Limits.ImageManifests} manifests");
                 if (await store.ReadManifestAsync(image.WithDigest(child.Digest), cancellation) is { } childRaw)
                     await AddAsync(childRaw, depth + 1, cancellation);
                 else if (seen.Add(child.Digest))
@@ -92,6 +90,14 @@ public sealed class ManifestTree
             }
 
             Manifests.Add(manifest);
+            entries += manifest.Blobs.Length;
+            Require(entries <= Limits.ImageEntries, $"more than {Limits.ImageEntries} configurations and layers");
+        }
+
+        void Require(bool isWithin, string what)
+        {
+            if (!isWithin)
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{image} has {what}", "this is no real image; leave it out with exclude") { Image = image.ToString() };
         }
     }
 }

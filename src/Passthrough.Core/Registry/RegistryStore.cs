@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
 using Passthrough.Core.Registry.Auth;
@@ -14,8 +15,6 @@ namespace Passthrough.Core.Registry;
 /// </summary>
 public sealed partial class RegistryStore : IImageTarget, IDisposable
 {
-    const int MaxTagPageBytes = 8 * 1024 * 1024;
-
     readonly RegistryClient client;
 
     /// <param name="endpoint">Where it is.</param>
@@ -92,9 +91,7 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
 
     // Registries exist that serve manifests as plain JSON; the document says what it is.
     static string TypeOf(string served, byte[] bytes) =>
-        IsManifest(served) || Json.TryParseObject(System.Text.Encoding.UTF8.GetString(bytes)) is not { } json || json["mediaType"] is not JValue { Type: JTokenType.String } own
-            ? served
-            : (string)own!;
+        IsManifest(served) ? served : Manifest.OwnTypeOf(bytes) ?? served;
 
     public Task<bool> HasBlobAsync(Reference repository, Descriptor blob, CancellationToken cancellation)
     {
@@ -287,24 +284,47 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
     {
         var tags = new List<string>();
         var call = Pull(HttpMethod.Get, repository, "tags/list?n=1000", $"list the tags of {repository.Name}");
-        var seen = new HashSet<Uri>();
-        for (Uri? page = call.Address; page is not null && seen.Add(page);)
-            page = await client.SendAsync(call with { Address = page }, async (response, token) => IsMissing(response, repository) ? null : await ReadPageAsync(response, call with { Address = page }, tags, token), cancellation);
+        var pages = new ListPages(call.Action, Endpoint.Authority);
+        for (Uri? page = call.Address; pages.IsNew(page?.AbsoluteUri);)
+        {
+            var (next, before) = (page!, tags.Count);
+            page = await client.SendAsync(call with { Address = next }, async (response, token) => IsMissing(response, repository) ? null : await ReadPageAsync(response, call with { Address = next }, tags, token), cancellation);
+            pages.Add(tags.Count - before);
+        }
+
         return [.. tags.Distinct()];
     }
 
     async Task<Uri?> ReadPageAsync(HttpResponseMessage response, RegistryCall call, List<string> tags, CancellationToken cancellation)
     {
         await EnsureSuccessAsync(response, call, cancellation);
-        var json = Json.TryParseObject(System.Text.Encoding.UTF8.GetString(await client.ReadAsync(response, MaxTagPageBytes, call.Action, cancellation)))
-            ?? throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} answered something that is no JSON", "check that the address is a registry's");
-        foreach (var tag in json["tags"] as JArray ?? [])
+        await ReadPageAsync(response, call, "tags", tag =>
         {
             if (tag is JValue { Type: JTokenType.String })
                 tags.Add((string)tag!);
-        }
-
+        }, cancellation);
         return NextPage(response, call);
+    }
+
+    /// <summary>Reads one page of a list, entry by entry.</summary>
+    /// <returns>Whether it has such a list.</returns>
+    async Task<bool> ReadPageAsync(HttpResponseMessage response, RegistryCall call, string list, Action<JToken> read, CancellationToken cancellation)
+    {
+        var body = await client.ReadAsync(response, Limits.PageBytes, call.Action, cancellation);
+        var count = 0;
+        try
+        {
+            return Json.ReadList(body, list, entry =>
+            {
+                if (++count > Limits.ListEntries)
+                    throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ListEntries} entries", "check that the address is a registry's");
+                read(entry);
+            });
+        }
+        catch (JsonException e)
+        {
+            throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: the answer of {Endpoint.Authority} {Json.Complaint(e)}", "check that the address is a registry's", e);
+        }
     }
 
     // <path?last=…>; rel="next", relative or absolute; only this registry is asked on.

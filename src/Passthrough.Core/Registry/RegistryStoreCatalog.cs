@@ -77,11 +77,16 @@ public sealed partial class RegistryStore
         {
             return await client.SendAsync<(IReadOnlyList<string>?, string?)>(call, async (response, token) =>
             {
-                if (response.StatusCode != HttpStatusCode.OK
-                    || (await ReadObjectAsync(response, call, token))?["repositories"] is not JArray list)
+                if (response.StatusCode != HttpStatusCode.OK)
                     return (null, null);
-                return ([.. list.OfType<JValue>().Select(name => name.Value).OfType<string>()],
-                    NextPage(response, call)?.Query.TrimStart('?'));
+                var names = new List<string>();
+                var page = await client.ReadAsync(response, Limits.PageBytes, call.Action, token);
+                var isList = Json.TryReadList(page, "repositories", name =>
+                {
+                    if (name is JValue { Value: string text })
+                        names.Add(text);
+                });
+                return isList ? (names, NextPage(response, call)?.Query.TrimStart('?')) : (null, null);
             }, cancellation);
         }
         // Token services that know no catalogue refuse its scope.

@@ -1,8 +1,7 @@
 using System.Net;
-using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Oci;
-using Passthrough.Core.Text;
+using Passthrough.Core.Registry.Http;
 
 namespace Passthrough.Core.Registry;
 
@@ -13,11 +12,12 @@ public sealed partial class RegistryStore
     {
         var first = Pull(HttpMethod.Get, subject, $"referrers/{subject.Digest}", $"list the referrers of {subject}");
         var found = new List<Descriptor>();
-        var seen = new HashSet<Uri>();
+        var pages = new ListPages(first.Action, Endpoint.Authority);
         var isServed = true;
-        for (Uri? page = first.Address; page is not null && seen.Add(page);)
+        for (Uri? page = first.Address; pages.IsNew(page?.AbsoluteUri);)
         {
-            var call = first with { Address = page, Accept = [MediaTypes.OciIndex] };
+            var call = first with { Address = page!, Accept = [MediaTypes.OciIndex] };
+            var before = found.Count;
             page = await client.SendAsync(call, async (response, token) =>
             {
                 // A page of a portal is no answer of the API either.
@@ -29,15 +29,16 @@ public sealed partial class RegistryStore
                 }
 
                 await EnsureSuccessAsync(response, call, token, subject);
-                var json = Json.TryParseObject(Encoding.UTF8.GetString(await client.ReadAsync(response, Manifest.MaxBytes, call.Action, token)));
-                foreach (var entry in json?["manifests"] as JArray ?? [])
+                await ReadPageAsync(response, call, "manifests", entry =>
                 {
+                    if (found.Count > Limits.ImageReferrers)
+                        throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ImageReferrers} of them", "leave them out: include_referrers=false") { Image = subject.ToString() };
                     if (entry is JObject descriptor && DescriptorJson.TryRead(descriptor, MediaTypes.OciManifest, out _) is { } referrer)
                         found.Add(referrer);
-                }
-
+                }, token);
                 return NextPage(response, call);
             }, cancellation);
+            pages.Add(found.Count - before);
         }
 
         return isServed ? found : null;

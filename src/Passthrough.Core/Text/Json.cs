@@ -12,42 +12,39 @@ public static class Json
 {
     static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Deep enough for every document of the field; a deeper one is an attack.</summary>
-    const int MaxDepth = 64;
+    /// <exception cref="JsonException">Not one JSON value, or one beyond the limits.</exception>
+    public static JToken Parse(string text, bool duplicatesAreErrors = false) => Parse(new StringReader(text), duplicatesAreErrors);
 
-    /// <exception cref="JsonException">Not one JSON value.</exception>
-    public static JToken Parse(string text, bool duplicatesAreErrors = false)
+    /// <exception cref="JsonException">Not one JSON value, or one beyond the limits; or not UTF-8.</exception>
+    public static unsafe JToken Parse(ReadOnlySpan<byte> utf8, bool duplicatesAreErrors = false)
     {
-        using var reader = new JsonTextReader(new StringReader(text)) { DateParseHandling = DateParseHandling.None, MaxDepth = MaxDepth };
-        var token = JToken.Load(reader, new JsonLoadSettings
+        if (utf8.Length > Limits.DocumentBytes)
+            throw new JsonLimitException($"is larger than {Limits.DocumentBytes} bytes");
+        // Read as it stands: as a string it would take twice its size once more.
+        fixed (byte* bytes = utf8)
         {
-            DuplicatePropertyNameHandling = duplicatesAreErrors ? DuplicatePropertyNameHandling.Error : DuplicatePropertyNameHandling.Replace,
-        });
+            using var text = new StreamReader(Open(bytes, utf8.Length), Utf8, detectEncodingFromByteOrderMarks: false);
+            return InUtf8(() => Parse(text, duplicatesAreErrors));
+        }
+    }
+
+    static unsafe Stream Open(byte* bytes, int length) => length == 0 ? Stream.Null : new UnmanagedMemoryStream(bytes, length);
+
+    static JToken Parse(TextReader text, bool duplicatesAreErrors)
+    {
+        using var reader = new BoundedJsonReader(text);
+        var token = JToken.Load(reader, Settings(duplicatesAreErrors));
         RequireEnd(reader);
         return token;
     }
 
-    /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
-    public static JToken Parse(ReadOnlySpan<byte> utf8, bool duplicatesAreErrors = false)
-    {
-        try
-        {
-            return Parse(Utf8.GetString(utf8), duplicatesAreErrors);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new JsonReaderException("not UTF-8: " + e.Message, e);
-        }
-    }
+    /// <summary>What is wrong with a document, as a predicate: <c>is not valid JSON (…)</c>, or the limit that it exceeds.</summary>
+    public static string Complaint(JsonException e) => e is JsonLimitException ? e.Message : $"is no valid JSON ({e.Message})";
 
     /// <summary>Of an object those members alone; the others are only read over, so that a large document takes no more memory than what is sought in it.</summary>
     /// <returns>Null where the text is another value than an object.</returns>
     /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
-    public static JObject? ParseMembers(byte[] utf8, params string[] names)
-    {
-        var found = new JObject();
-        return !Walk(utf8, (name, reader) => Array.IndexOf(names, name) >= 0 && (found[name] = JToken.Load(reader)) is not null) ? null : found;
-    }
+    public static JObject? ParseMembers(byte[] utf8, params string[] names) => Read(utf8, names, [], (_, _) => { });
 
     /// <summary>Reads the entries of one list of an object, each by itself, for there may be tens of thousands.</summary>
     /// <param name="utf8">The object.</param>
@@ -55,46 +52,111 @@ public static class Json
     /// <param name="read">Is given each entry.</param>
     /// <returns>Whether there is such a list.</returns>
     /// <exception cref="JsonException">Not one JSON value, not UTF-8, or the list stands there twice.</exception>
-    public static bool ReadList(byte[] utf8, string list, Action<JToken> read)
-    {
-        var isThere = false;
-        Walk(utf8, (name, reader) =>
-        {
-            if (name != list || reader.TokenType is not (JsonToken.StartArray or JsonToken.Null))
-                return false;
-            if (isThere)
-                throw new JsonReaderException($"{list} stands there twice");
-            isThere = true;
-            // Go writes a list of nothing as null.
-            while (reader.TokenType != JsonToken.Null && NextToken(reader) != JsonToken.EndArray)
-                read(JToken.Load(reader));
-            return true;
-        });
-        return isThere;
-    }
+    public static bool ReadList(byte[] utf8, string list, Action<JToken> read) =>
+        // Go writes a list of nothing as null.
+        Read(utf8, [], [list], (_, entry) => read(entry))?[list] is JArray or JValue { Type: JTokenType.Null };
 
-    /// <param name="utf8">An object.</param>
-    /// <param name="take">Is given the name of each member and the reader at its value; true where it has read the value.</param>
-    /// <returns>False where it is none.</returns>
-    static bool Walk(byte[] utf8, Func<string, JsonTextReader, bool> take)
+    /// <summary>The same; false also where the text is no JSON.</summary>
+    public static bool TryReadList(byte[] utf8, string list, Action<JToken> read)
     {
         try
         {
-            using var reader = new JsonTextReader(new StreamReader(new MemoryStream(utf8), Utf8)) { DateParseHandling = DateParseHandling.None, MaxDepth = MaxDepth };
-            if (NextToken(reader) != JsonToken.StartObject)
-                return false;
-            while (NextToken(reader) == JsonToken.PropertyName)
-            {
-                var name = (string)reader.Value!;
-                NextToken(reader);
-                if (!take(name, reader))
-                    reader.Skip();
-            }
+            return ReadList(utf8, list, read);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
 
-            if (reader.TokenType != JsonToken.EndObject)
+    /// <summary>Reads an object of which some members are kept, and the entries of some lists are given out one by one; the rest is only read over.</summary>
+    /// <param name="utf8">The object; closed.</param>
+    /// <param name="members">Kept.</param>
+    /// <param name="lists">Of each such list an empty one is kept. <c>a.b</c> is the list b of the member a, whose other members are kept.</param>
+    /// <param name="read">Is given the list's name, as it stands in <paramref name="lists"/>, and each entry.</param>
+    /// <param name="duplicatesAreErrors">Whether each member of the object may stand there once only; lists always.</param>
+    /// <returns>Null where the text is another value than an object.</returns>
+    /// <exception cref="JsonException">Not one JSON value, not UTF-8, or beyond the limits.</exception>
+    public static JObject? Read(Stream utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors = false) => InUtf8(() =>
+    {
+        using var reader = new BoundedJsonReader(new StreamReader(utf8, Utf8));
+        if (NextToken(reader) != JsonToken.StartObject)
+            return null;
+        var found = ReadObject(reader, "", name => members.Contains(name) || name.Contains('.', StringComparison.Ordinal), lists, read, duplicatesAreErrors);
+        RequireEnd(reader);
+        return found;
+    });
+
+    static JObject ReadObject(BoundedJsonReader reader, string path, Func<string, bool> isKept, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors)
+    {
+        var found = new JObject();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        while (NextToken(reader) == JsonToken.PropertyName)
+        {
+            var name = (string)reader.Value!;
+            if (duplicatesAreErrors && !names.Add(name))
+                throw new JsonReaderException($"{name} stands there twice");
+            var place = path + name;
+            NextToken(reader);
+            reader.StartValue();
+            if (reader.TokenType == JsonToken.StartArray && lists.Contains(place))
+                ReadEntries(reader, name, place, found, read, duplicatesAreErrors);
+            else if (reader.TokenType == JsonToken.StartObject && lists.Any(list => list.StartsWith(place + ".", StringComparison.Ordinal)))
+                found[name] = ReadObject(reader, place + ".", isKept, lists, read, duplicatesAreErrors);
+            else if (isKept(place) || lists.Contains(place))
+                found[name] = JToken.Load(reader, Settings(duplicatesAreErrors));
+            else
+                SkipValue(reader);
+            reader.StartValue();
+        }
+
+        return reader.TokenType == JsonToken.EndObject ? found : throw new JsonReaderException("the object does not end");
+    }
+
+    /// <inheritdoc cref="Read(Stream, IReadOnlyList{string}, IReadOnlyList{string}, Action{string, JToken}, bool)"/>
+    public static unsafe JObject? Read(ReadOnlyMemory<byte> utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors = false)
+    {
+        fixed (byte* bytes = utf8.Span)
+            return Read(Open(bytes, utf8.Length), members, lists, read, duplicatesAreErrors);
+    }
+
+    static void ReadEntries(BoundedJsonReader reader, string name, string place, JObject found, Action<string, JToken> read, bool duplicatesAreErrors)
+    {
+        if (found[name] is JArray)
+            throw new JsonReaderException($"{name} stands there twice");
+        found[name] = new JArray();
+        while (NextToken(reader) != JsonToken.EndArray)
+        {
+            reader.StartValue();
+            read(place, JToken.Load(reader, Settings(duplicatesAreErrors)));
+        }
+    }
+
+    // Nothing is made of it, so there is nothing to count.
+    static void SkipValue(BoundedJsonReader reader)
+    {
+        var depth = reader.Depth;
+        if (reader.TokenType is not (JsonToken.StartArray or JsonToken.StartObject or JsonToken.StartConstructor))
+            return;
+        do
+        {
+            reader.StartValue();
+            if (!reader.Read())
                 throw new JsonReaderException("the object does not end");
-            RequireEnd(reader);
-            return true;
+        }
+        while (reader.Depth > depth);
+    }
+
+    static JsonLoadSettings Settings(bool duplicatesAreErrors) => new()
+    {
+        DuplicatePropertyNameHandling = duplicatesAreErrors ? DuplicatePropertyNameHandling.Error : DuplicatePropertyNameHandling.Replace,
+    };
+
+    static T InUtf8<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
         }
         catch (DecoderFallbackException e)
         {
@@ -125,6 +187,19 @@ public static class Json
         try
         {
             return Parse(text) as JObject;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <inheritdoc cref="TryParseObject(string)"/>
+    public static JObject? TryParseObject(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            return Parse(utf8) as JObject;
         }
         catch (JsonException)
         {

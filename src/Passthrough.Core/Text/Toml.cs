@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
@@ -14,15 +15,22 @@ namespace Passthrough.Core.Text;
 /// </summary>
 public static class Toml
 {
+    static readonly SearchValues<char> Punctuation = SearchValues.Create("=,.[{#\n");
+
     /// <param name="text">A whole document; a byte-order mark is skipped.</param>
     /// <param name="document">The document, where the answer is true.</param>
     /// <param name="reason">What is wrong first, beginning with <c>line 3: </c>.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out JObject? document, [NotNullWhen(false)] out string? reason)
     {
         document = null;
+        if ((reason = Excess(text)) is not null)
+            return false;
         DocumentSyntax syntax;
         try
         {
+            // The check of the parser's own compares every key with all that it begins with: the depth must be known first.
+            if ((reason = Excess(SyntaxParser.Parse(text, validate: false))) is not null)
+                return false;
             syntax = SyntaxParser.Parse(text);
         }
         catch (TomlException e)
@@ -72,6 +80,22 @@ public static class Toml
 
     /// <summary>An array of strings on one line.</summary>
     public static string Quote(IEnumerable<string> texts) => $"[{string.Join(", ", texts.Select(Quote))}]";
+
+    // Each token becomes some hundred bytes: they are counted, and a few that stand in strings with them.
+    static string? Excess(string text)
+    {
+        var tokens = 0;
+        for (var rest = text.AsSpan(); rest.IndexOfAny(Punctuation) is >= 0 and var at; rest = rest[(at + 1)..])
+            tokens++;
+        return tokens > Limits.DocumentValues ? string.Create(CultureInfo.InvariantCulture, $"more than {Limits.DocumentValues} keys and values") : null;
+    }
+
+    static string? Excess(DocumentSyntax syntax)
+    {
+        var deep = syntax.KeyValues.Concat(syntax.Tables.SelectMany(table => table.Items)).Select(item => item.Key).Concat(syntax.Tables.Select(table => table.Name))
+            .FirstOrDefault(key => key?.DotKeys.ChildrenCount >= Limits.TomlDepth);
+        return deep is null ? null : string.Create(CultureInfo.InvariantCulture, $"line {deep.Span.Start.Line + 1}: a key of more than {Limits.TomlDepth} parts");
+    }
 
     // The parser has checked that no key is defined twice; what it lets pass is a table, or the last one of an array.
     static JObject Open(JObject table, IReadOnlyList<string> names, bool appends)

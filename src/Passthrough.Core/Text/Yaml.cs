@@ -12,16 +12,12 @@ namespace Passthrough.Core.Text;
 /// </summary>
 public static class Yaml
 {
-    /// <summary>Deep enough for every object of Kubernetes; a deeper one is an attack.</summary>
-    const int MaxDepth = 64;
-
-    /// <summary>Many times what a cluster's largest list has; more is what aliases of aliases unfold to.</summary>
-    const int MaxValues = 1_000_000;
-
     /// <summary>The documents, in their order; empty ones are left out.</summary>
     /// <exception cref="FormatException">No YAML, or YAML that is no JSON; the message says where and why.</exception>
     public static IReadOnlyList<JToken> ParseAll(string text)
     {
+        if (text.Length > Limits.DocumentBytes)
+            throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"more than {Limits.DocumentBytes} characters"));
         var parser = new Parser(new StringReader(text.TrimStart('\uFEFF')));
         var documents = new List<JToken>();
         var reader = new Reader(parser);
@@ -54,8 +50,8 @@ public static class Yaml
 
         public JToken Read(int depth = 0)
         {
-            if (depth > MaxDepth)
-                throw Fault(parser.Current!, $"more than {MaxDepth} levels");
+            if (depth > Limits.DocumentDepth)
+                throw Fault(parser.Current!, $"more than {Limits.DocumentDepth} levels");
             Count(parser.Current!, 1);
             if (parser.TryConsume<AnchorAlias>(out var alias))
                 return Unfold(alias);
@@ -94,16 +90,16 @@ public static class Yaml
         {
             if (!anchors.TryGetValue(alias.Value, out var value))
                 throw Fault(alias, $"the alias {alias.Value} names nothing before it");
-            // Its depth was bounded where it was read, once for each of the at most MaxDepth levels it is put into.
-            Count(alias, value is JContainer container ? container.DescendantsAndSelf().Count() : 1);
+            // Its depth was bounded where it was read, once for each of the at most Limits.DocumentDepth levels it is put into.
+            Count(alias, value is JContainer container ? container.DescendantsAndSelf().Take(Limits.DocumentValues + 1).Count() : 1);
             return value.DeepClone();
         }
 
         void Count(ParsingEvent place, int more)
         {
             values += more;
-            if (values > MaxValues)
-                throw Fault(place, $"more than {MaxValues} values");
+            if (values > Limits.DocumentValues)
+                throw Fault(place, $"more than {Limits.DocumentValues} values");
         }
 
         static YamlException Fault(ParsingEvent place, string reason) => new(place.Start, place.End, reason);

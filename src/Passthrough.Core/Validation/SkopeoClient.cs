@@ -87,7 +87,7 @@ sealed class SkopeoClient : IPullClient
         CancellationToken cancellation)
     {
         string[] all = [.. options, .. arguments];
-        var result = await program.RunAsync(all, limit, Manifest.MaxBytes, cancellation);
+        var result = await program.RunAsync(all, limit, Limits.DocumentBytes, cancellation);
         var command = program.CommandLine(all);
         // Whatever else it read may lead elsewhere: then what came proves nothing.
         if (ClientLog.LoadedFiles(result.Errors).FirstOrDefault(file => !home.Holds(file)) is { } foreign)

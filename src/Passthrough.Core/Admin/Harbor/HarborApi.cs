@@ -1,6 +1,7 @@
 using System.Net;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Registry.Auth;
+using Passthrough.Core.Registry.Http;
 
 namespace Passthrough.Core.Admin.Harbor;
 
@@ -71,11 +72,14 @@ sealed class HarborApi
     public async Task<IReadOnlyList<JObject>> ListAsync(string path, string action, CancellationToken cancellation)
     {
         var items = new List<JObject>();
+        var pages = new ListPages(action, Authority);
         for (var page = 1; ; page++)
         {
             // Its links have the query decoded, so the next page is counted.
             var answer = await SendAsync(HttpMethod.Get, $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}page={page}&page_size={PageSize}", action, cancellation);
             var array = answer.Array();
+            pages.Add(array.Count);
+            pages.Hold(array);
             items.AddRange(array.OfType<JObject>());
             if (array.Count < PageSize)
                 return items;

@@ -1,5 +1,6 @@
 using System.Net;
 using Newtonsoft.Json.Linq;
+using Passthrough.Core.Registry.Http;
 
 namespace Passthrough.Core.Admin.Quay;
 
@@ -86,13 +87,16 @@ public sealed partial class QuayAdmin
             return null;
         var repositories = new List<QuayRepository>();
         string? page = null;
+        var pages = new ListPages(action, Authority);
         do
         {
             var answer = (await api.GetAsync($"repository?namespace={Escape(organization)}&last_modified=true{(page is null ? "" : $"&next_page={Escape(page)}")}", action, cancellation)).Object();
-            repositories.AddRange((answer["repositories"] as JArray ?? []).OfType<JObject>().Select(one => new QuayRepository(QuayApi.Text(one, "name") ?? "", one["is_public"] is JValue { Value: true }, one.ContainsKey("last_modified") ? one["last_modified"] is JValue { Value: long } : null)));
-            page = QuayApi.Text(answer, "next_page") is { Length: > 0 } next && next != page ? next : null;
+            var listed = answer["repositories"] as JArray ?? [];
+            pages.Add(listed.Count);
+            repositories.AddRange(listed.OfType<JObject>().Select(one => new QuayRepository(QuayApi.Text(one, "name") ?? "", one["is_public"] is JValue { Value: true }, one.ContainsKey("last_modified") ? one["last_modified"] is JValue { Value: long } : null)));
+            page = QuayApi.Text(answer, "next_page") is { Length: > 0 } next ? next : null;
         }
-        while (page is not null);
+        while (pages.IsNew(page));
         return [.. repositories.Where(repository => repository.Name.Length > 0).DistinctBy(repository => repository.Name)];
     }
 

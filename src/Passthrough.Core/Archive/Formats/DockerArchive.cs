@@ -17,12 +17,15 @@ sealed class DockerArchive : ImageArchive
     const string FormatName = "docker-archive";
 
     readonly Dictionary<Digest, ArchiveMember> places = [];
+    readonly Dictionary<ArchiveMember, (Compression? Compression, Digest? Digest)> compressed = [];
 
     DockerArchive(ArchiveTree tree, ImageNames names)
         : base(tree, FormatName)
     {
         var entries = DockerManifestJson.TryRead(tree)!.Value;
-        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}")];
+        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}").Take(Limits.Images + 1)];
+        if (Images.Length > Limits.Images)
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{DockerManifestJson.FileName} in {Path} names more than {Limits.Images} images", "save them in several archives");
     }
 
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => DockerManifestJson.TryRead(tree) is not null, (tree, names) => new DockerArchive(tree, names));
@@ -34,6 +37,8 @@ sealed class DockerArchive : ImageArchive
     IEnumerable<ArchivedImage> ImagesOf(DockerManifestEntry entry, int index, ImageNames names)
     {
         var label = entry.RepoTags.FirstOrDefault() ?? $"image {index + 1}";
+        if (entry.Layers.Length > Limits.ManifestEntries)
+            throw Broken(label, $"has more than {Limits.ManifestEntries} layers");
         var config = ReadConfig(entry, label);
         var diffIds = DiffIds(config.Content, label);
         if (diffIds.Count != entry.Layers.Length)
@@ -50,8 +55,8 @@ sealed class DockerArchive : ImageArchive
     (Descriptor Descriptor, JObject Content) ReadConfig(DockerManifestEntry entry, string label)
     {
         var member = Resolve(entry.Config, label);
-        if (member.Size > Manifest.MaxBytes)
-            throw Broken(label, $"has a configuration of {member.Size} bytes");
+        if (member.Size > Limits.ManifestBytes)
+            throw Broken(label, $"has a configuration of {member.Size} bytes, the limit is {Limits.ManifestBytes}");
         var bytes = member.Read();
         try
         {
@@ -62,7 +67,7 @@ sealed class DockerArchive : ImageArchive
         }
         catch (JsonException e)
         {
-            throw Broken(label, $"has a configuration, {entry.Config}, that is no valid JSON ({e.Message})");
+            throw Broken(label, $"has a configuration, {entry.Config}, that {Json.Complaint(e)}");
         }
     }
 
@@ -82,11 +87,24 @@ sealed class DockerArchive : ImageArchive
         if (entry.LayerSources.TryGetValue(diffId.ToString(), out var source) && !source.Urls.IsEmpty && Tree.Find(Normalise(path)) is null)
             return source with { MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" };
         var member = Resolve(path, label);
-        var compression = CompressionOf(member, label);
-        var digest = compression is not null ? NamedDigest(path) is { } named && named != diffId ? named : Hash(member) : diffId;
+        var (compression, own) = FactsOf(member, path, label, diffId);
+        var digest = own ?? diffId;
         places[digest] = member;
         return new Descriptor("application/vnd.oci.image.layer.v1.tar" + (compression is null ? "" : "+" + compression.Name), digest,
             member.Size);
+    }
+
+    // A layer may be named by many images, and many times by one: it is hashed once.
+    (Compression? Compression, Digest? Digest) FactsOf(ArchiveMember layer, string path, string label, Digest diffId)
+    {
+        if (!compressed.TryGetValue(layer, out var known))
+        {
+            var compression = CompressionOf(layer, label);
+            var digest = compression is null ? null : NamedDigest(path) is { } named && named != diffId ? named : Hash(layer);
+            compressed[layer] = known = (compression, digest);
+        }
+
+        return known;
     }
 
     // A layer is a tar, or one that registries take as it is: what is packed in another way has neither the digest nor the size of what the

@@ -23,7 +23,7 @@ static class DockerManifestJson
     /// <summary>Null where the archive has no such file, or one of another tool.</summary>
     public static ImmutableArray<DockerManifestEntry>? TryRead(ArchiveTree tree)
     {
-        if (tree.ReadFile(FileName, Manifest.MaxBytes) is not { } content)
+        if (tree.ReadFile(FileName, Limits.DocumentBytes) is not { } content)
             return null;
         try
         {

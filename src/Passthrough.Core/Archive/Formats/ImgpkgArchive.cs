@@ -58,7 +58,7 @@ sealed class ImgpkgArchive : ImageArchive
     {
         try
         {
-            return tree.ReadFile(FileName, Manifest.MaxBytes) is { } content && Json.Parse(content) is JArray { Count: > 0 } items
+            return tree.ReadFile(FileName, Limits.DocumentBytes) is { } content && Json.Parse(content) is JArray { Count: > 0 } items
                 && items.All(item => item is JObject json && (json["ImageIndex"] is JObject || json["Image"] is JObject)) ? [.. items.OfType<JObject>()] : null;
         }
         catch (JsonException)

@@ -15,22 +15,21 @@ sealed class OcMirrorV1Metadata
     /// <summary>An image that the tool has built.</summary>
     public const string GraphType = "cincinnatiGraph";
 
+    const string Associations = "pastMirror.associations";
+    const string PastAssociations = "pastAssociations";
     const string ReleaseType = "ocpRelease";
     const string GenericType = "generic";
     const string CatalogType = "operatorCatalog";
 
-    /// <summary>Of one file a name has seen megabytes after years of sequences; more than this does not fit into memory.</summary>
-    const long MaxBytes = 128L * 1024 * 1024;
+    readonly ILookup<string, Reference> asked;
 
-    readonly ImmutableArray<Reference> asked;
-
-    OcMirrorV1Metadata(JObject json, string path)
+    OcMirrorV1Metadata(JObject past, ImmutableArray<OcMirrorV1Image> images, ImmutableArray<OcMirrorV1Past> all)
     {
-        var past = json["pastMirror"] as JObject ?? throw Broken(path, "has no pastMirror");
         Sequence = past["sequence"] is JValue { Value: long and >= 0 and <= int.MaxValue and var number } ? (int)number : 1;
-        Images = [.. Items(past, "associations").Select(ReadImage).OfType<OcMirrorV1Image>()];
-        Past = [.. Items(json, "pastAssociations").Select(ReadPast).OfType<OcMirrorV1Past>()];
-        asked = [.. Items(past["mirror"] as JObject, "additionalImages").Select(image => Text(image["name"])).OfType<string>().Select(Parse).OfType<Reference>()];
+        Images = images;
+        Past = all;
+        asked = Items(past["mirror"] as JObject, "additionalImages").Select(image => Text(image["name"])).OfType<string>()
+            .Select(Parse).OfType<Reference>().ToLookup(image => image.Name);
         var whole = Items(past["mirror"] as JObject, "operators")
             .Where(item => item["full"] is JValue { Value: true } && item["packages"] is not JArray { Count: > 0 })
                 .Select(item => Text(item["catalog"])).ToHashSet(StringComparer.Ordinal);
@@ -61,15 +60,32 @@ sealed class OcMirrorV1Metadata
 
     static OcMirrorV1Metadata Read(ArchiveMember member)
     {
-        if (member.Size > MaxBytes)
-            throw Broken(member.Place, $"has {member.Size} bytes");
+        if (member.Size > Limits.ListBytes)
+            throw Broken(member.Place, $"has {member.Size} bytes, the limit is {Limits.ListBytes}");
+        var (images, past, digests) = (ImmutableArray.CreateBuilder<OcMirrorV1Image>(), ImmutableArray.CreateBuilder<OcMirrorV1Past>(), new Dictionary<Digest, Digest>());
         try
         {
-            return new OcMirrorV1Metadata(Json.Parse(member.Read()) as JObject ?? throw Broken(member.Place, "is no JSON object"), member.Place);
+            var json = Json.Read(member.Open(), ["pastMirror"], [Associations, PastAssociations], Add) ?? throw Broken(member.Place, "is no JSON object");
+            return new OcMirrorV1Metadata(json["pastMirror"] as JObject ?? throw Broken(member.Place, "has no pastMirror"), images.ToImmutable(), past.ToImmutable());
         }
         catch (JsonException e)
         {
-            throw Broken(member.Place, $"is no valid JSON ({e.Message})");
+            throw Broken(member.Place, Json.Complaint(e));
+        }
+
+        void Add(string list, JToken token)
+        {
+            if (token is not JObject json)
+                return;
+            if (list == Associations && ReadImage(json) is { } image)
+                images.Add(image);
+            if (list == PastAssociations && ReadPast(json, digests) is { } association)
+                past.Add(association);
+
+            if (images.Count > Limits.Images)
+                throw Broken(member.Place, $"names more than {Limits.Images} images");
+            if (digests.Count > Limits.Members)
+                throw Broken(member.Place, $"names more than {Limits.Members} blobs and manifests");
         }
     }
 
@@ -83,7 +99,7 @@ sealed class OcMirrorV1Metadata
             return null;
         if (image.Type == ReleaseType)
             return image.Tag;
-        var askedHere = asked.Where(one => one.Registry == image.Name.Registry && one.Repository == image.Name.Repository).ToList();
+        var askedHere = asked[image.Name.Name].ToList();
         if (askedHere.Exists(one => one.WithDefaultTag().Tag == image.Tag))
             return image.Tag;
         // Charts name images too; those by digest get "latest".
@@ -96,12 +112,15 @@ sealed class OcMirrorV1Metadata
             ? new OcMirrorV1Image(reference, Text(json["path"]) ?? "", Text(json["tagSymlink"]) ?? "", Text(json["type"]) ?? "")
             : null;
 
-    static OcMirrorV1Past? ReadPast(JObject json)
+    // Images share their layers: each digest is kept once.
+    static OcMirrorV1Past? ReadPast(JObject json, Dictionary<Digest, Digest> digests)
     {
         if (Text(json["name"]) is not { } name || Parse(name) is not { Digest: { } digest } reference)
             return null;
         var content = (json["layerDigests"] as JArray ?? []).Concat(json["manifestDigests"] as JArray ?? []).Select(item => Digest.TryParse(Text(item), out var parsed) ? parsed : null).OfType<Digest>();
-        return new OcMirrorV1Past(new Reference(reference.Registry, reference.Repository), [digest, .. content]);
+        return new OcMirrorV1Past(new Reference(reference.Registry, reference.Repository), [.. content.Prepend(digest).Select(Kept)]);
+
+        Digest Kept(Digest found) => digests.TryAdd(found, found) ? found : digests[found];
     }
 
     // The tool notes what a tag named when it was pulled. What a catalog in a folder (oci://) is called is not upstream's.

@@ -13,6 +13,9 @@ sealed class OcMirrorV2Configuration
 {
     const long MaxBytes = 8 * 1024 * 1024;
 
+    /// <summary>Of one list; every tag is held against those of channels and catalogs, of which there are some dozens.</summary>
+    const int MostItems = 5_000;
+
     readonly ImmutableArray<(Version? From, Version? To)> channels;
 
     OcMirrorV2Configuration(JObject mirror)
@@ -45,7 +48,7 @@ sealed class OcMirrorV2Configuration
 
     public static OcMirrorV2Configuration? TryRead(ArchiveMember member, out string? fault)
     {
-        fault = member.Size > MaxBytes ? $"has {member.Size} bytes" : null;
+        fault = member.Size > MaxBytes ? $"has {member.Size} bytes, the limit is {MaxBytes}" : null;
         if (fault is not null)
             return null;
         try
@@ -74,7 +77,8 @@ sealed class OcMirrorV2Configuration
     static ConfiguredImage? CatalogOf(JObject item) =>
         ConfiguredImage.Of(Text(item["catalog"]), Text(item["targetCatalog"]), Text(item["targetTag"]), keepsTag: true);
 
-    static IEnumerable<JObject> Items(JObject? json, string name) => (json?[name] as JArray ?? []).OfType<JObject>();
+    static IEnumerable<JObject> Items(JObject? json, string name) =>
+        (json?[name] as JArray ?? []).OfType<JObject>().Take(MostItems);
 
     static string? Text(JToken? token) => token is JValue { Value: string { Length: > 0 } text } ? text : null;
 }

@@ -16,12 +16,20 @@ namespace Passthrough.Core.Archive.Formats;
 sealed partial class OcMirrorV2Origins
 {
     const string WorkingFolder = "working-dir/";
+    /// <summary>Of one tag, or of one digest and path; more registries than this do not have the same image.</summary>
+    const int MostNames = 16;
+
+    /// <summary>One a run of the tool.</summary>
+    const int MostConfigurations = 100;
+
     const string ReleaseRepository = "openshift/release-images";
 
     readonly ArchiveTree tree;
     readonly List<ArchiveMember> files;
     readonly Dictionary<string, CachedTag> byName;
-    readonly ILookup<Digest, CachedTag> byDigest;
+    readonly ILookup<(Digest Digest, string Repository), CachedTag> byDigest;
+    readonly Dictionary<(Digest Digest, string Path), HashSet<(Reference Name, bool IsEarlier)>> offered = [];
+    readonly Dictionary<string, bool> earlier = new(StringComparer.Ordinal);
     readonly Dictionary<CachedTag, Origin> origins = [];
     readonly Dictionary<CachedTag, Dictionary<Reference, bool>> offers = [];
     readonly List<ConfiguredImage> filteredCatalogs = [];
@@ -32,7 +40,7 @@ sealed partial class OcMirrorV2Origins
         this.tree = tree;
         files = [.. tree.Members.Where(member => member.IsFile && (member.Name.StartsWith(WorkingFolder, StringComparison.Ordinal) || IsConfiguration(member.Name)))];
         byName = tags.ToDictionary(tag => tag.Name, StringComparer.Ordinal);
-        byDigest = tags.ToLookup(tag => tag.Digest);
+        byDigest = tags.ToLookup(tag => (tag.Digest, tag.Repository));
     }
 
     /// <summary>Files that should have told names and are damaged.</summary>
@@ -81,6 +89,7 @@ sealed partial class OcMirrorV2Origins
         if (origins.Count == byName.Count)
             return;
         offers.Clear();
+        offered.Clear();
         read();
         foreach (var (tag, names) in offers)
             origins.TryAdd(tag, new Origin([.. names.Keys], source, names.Values.All(isEarlier => isEarlier)));
@@ -92,7 +101,8 @@ sealed partial class OcMirrorV2Origins
             return;
         if (!offers.TryGetValue(tag, out var names))
             offers[tag] = names = [];
-        names[name] = isEarlier && names.GetValueOrDefault(name, isEarlier);
+        if (names.Count < MostNames || names.ContainsKey(name))
+            names[name] = isEarlier && names.GetValueOrDefault(name, isEarlier);
     }
 
     /// <summary>Offers a name to the tags that the tool makes of it.</summary>
@@ -107,14 +117,24 @@ sealed partial class OcMirrorV2Origins
         }
         else if (reference.Digest is { } digest)
         {
-            foreach (var tag in byDigest[digest])
+            if (!IsNew(digest, path, reference, isEarlier))
+                return;
+            foreach (var repository in new[] { path, CachedTag.ComponentRepository, ReleaseRepository }.Distinct(StringComparer.Ordinal))
             {
-                if (tag.Repository == path || tag.IsComponent)
-                    Offer(tag, reference, isEarlier);
-                else if (tag.Repository == ReleaseRepository)
-                    Offer(tag, WithReleaseTag(reference, tag), isEarlier);
+                foreach (var tag in byDigest[(digest, repository)])
+                    Offer(tag, repository != path && repository == ReleaseRepository ? WithReleaseTag(reference, tag) : reference, isEarlier);
             }
         }
+    }
+
+    // A log or a catalog may say the same a million times, and one digest may have many tags.
+    bool IsNew(Digest digest, string path, Reference name, bool isEarlier)
+    {
+        if (!byDigest.Contains((digest, path)) && !byDigest.Contains((digest, CachedTag.ComponentRepository)) && !byDigest.Contains((digest, ReleaseRepository)))
+            return false;
+        if (!offered.TryGetValue((digest, path), out var names))
+            offered[(digest, path)] = names = [];
+        return names.Count < MostNames && names.Add((name, isEarlier));
     }
 
     void OfferAll(IEnumerable<string> texts)
@@ -144,7 +164,7 @@ sealed partial class OcMirrorV2Origins
     List<OcMirrorV2Configuration> Read(IEnumerable<ArchiveMember> members)
     {
         var configurations = new List<OcMirrorV2Configuration>();
-        foreach (var member in members)
+        foreach (var member in members.TakeLast(MostConfigurations))
         {
             if (OcMirrorV2Configuration.TryRead(member, out var fault) is { } configuration)
                 configurations.Add(configuration);
@@ -207,14 +227,18 @@ sealed partial class OcMirrorV2Origins
             {
                 if (node["payload"] is not JValue { Value: string payload } || CachedName.Parse(payload) is not { Reference: { Digest: { } digest } reference } name)
                     continue;
-                foreach (var tag in byDigest[digest].Where(tag => tag.Repository == ReleaseRepository || tag.Repository == name.Path))
+                foreach (var tag in IsNew(digest, name.Path, reference, isEarlier: false) ? byDigest[(digest, ReleaseRepository)].Concat(name.Path == ReleaseRepository ? [] : byDigest[(digest, name.Path)]) : [])
                     Offer(tag, WithReleaseTag(reference, tag), IsEarlier(configurations, tag.Tag));
             }
         }
     }
 
-    static bool IsEarlier(List<OcMirrorV2Configuration> configurations, string release) =>
-        configurations.Count > 0 && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
+    bool IsEarlier(List<OcMirrorV2Configuration> configurations, string release)
+    {
+        if (!earlier.TryGetValue(release, out var isEarlier))
+            earlier[release] = isEarlier = configurations.Count > 0 && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
+        return isEarlier;
+    }
 
     // operator-catalogs/<name>/<digest>/… since 4.18, hold-operator/<name>/<digest>/configs/… before: file-based catalogs, JSON or YAML.
     void ReadCatalogs(HashSet<string> current, Func<ArchiveMember, bool> isWanted)
@@ -246,13 +270,13 @@ sealed partial class OcMirrorV2Origins
     {
         try
         {
-            if (member.Size <= Manifest.MaxBytes && Json.Parse(member.Read()) is JObject json)
+            if (member.Size <= Limits.DocumentBytes && Json.Parse(member.Read()) is JObject json)
                 return json;
             unreadable.Add(new SkippedContent(member.Name, null, "it should tell where images come from, and is no JSON object"));
         }
         catch (JsonException e)
         {
-            unreadable.Add(new SkippedContent(member.Name, null, $"it should tell where images come from, and is no valid JSON ({e.Message})"));
+            unreadable.Add(new SkippedContent(member.Name, null, $"it should tell where images come from, and {Json.Complaint(e)}"));
         }
 
         return null;

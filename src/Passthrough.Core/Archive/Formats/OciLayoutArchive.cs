@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using Newtonsoft.Json;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Reading;
@@ -20,12 +21,12 @@ public sealed class OciLayoutArchive : ImageArchive
     OciLayoutArchive(ArchiveTree tree, ImageNames names)
         : base(tree, FormatName)
     {
-        var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Manifest.MaxBytes} bytes");
+        var index = ReadFile(IndexName) ?? throw Broken($"is larger than {Limits.IndexBytes} bytes");
         Id = ArchivePlan.IdOf(index);
         Sort(ReadIndex(index), names);
-        var head = ArchiveManifestJson.ReadHead(this);
+        var (head, differential) = ArchiveManifestJson.ReadHead(this);
         RecordedId = head?["id"] is JValue { Value: string id } ? id : null;
-        Differential = Differential.Read(head);
+        Differential = differential;
         Signatures = ReleaseSignatures.Read(head?["release_signatures"]);
         WhenIncomplete = Differential?.WhenIncomplete;
         // This program never changes a manifest.
@@ -74,16 +75,28 @@ public sealed class OciLayoutArchive : ImageArchive
         return parts is ["blobs", var algorithm, var hex] && Digest.TryParse($"{algorithm}:{hex}", out var digest) ? digest : null;
     }
 
+    // The same entry, however often it stands there, is one.
     ImmutableArray<Descriptor> ReadIndex(byte[] content)
     {
         try
         {
             var descriptors = ImmutableArray.CreateBuilder<Descriptor>();
-            return Json.ReadList(content, "manifests", token => descriptors.Add(ReadDescriptor(token, descriptors.Count))) ? descriptors.ToImmutable() : throw Broken("has no list of manifests");
+            var (seen, position) = (new HashSet<Digest>(), 0);
+            return Json.ReadList(content, "manifests", Add) ? descriptors.ToImmutable() : throw Broken("has no list of manifests");
+
+            void Add(JToken token)
+            {
+                var descriptor = ReadDescriptor(token, position++);
+                if (!seen.Add(Digest.Sha256(Encoding.UTF8.GetBytes(Json.Compact(token)))))
+                    return;
+                if (descriptors.Count == Limits.Images)
+                    throw Broken($"lists more than {Limits.Images} images");
+                descriptors.Add(descriptor);
+            }
         }
         catch (JsonException e)
         {
-            throw Broken($"is no valid JSON ({e.Message})");
+            throw Broken(Json.Complaint(e));
         }
     }
 
@@ -113,9 +126,9 @@ public sealed class OciLayoutArchive : ImageArchive
             var isNameless = image is { Reference: null, Name: "" };
             if (isNameless && children.Contains(image.Root.Digest))
                 continue;
-            if (isNameless && SubjectOf(image.Root.Digest) is { } subject)
+            if (isNameless && FactsOf(image.Root.Digest).Subject is { } subject)
                 attached.Add(WithAnnotations(image.Root, subject.ToString(), tag: null));
-            else if (image.Reference is null && Hauler.IsMarked(image.Root) && TryRead(image.Root.Digest) is ImageManifest { Config.MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
+            else if (image.Reference is null && Hauler.IsMarked(image.Root) && FactsOf(image.Root.Digest).Config is { MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
                 skipped.Add(new SkippedContent(image.Name, image.Root.Digest, "it is a chart or a file of hauler's, not an image; name it in references to take it along"));
             else
                 kept.TryAdd($"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}", image);
@@ -132,7 +145,7 @@ public sealed class OciLayoutArchive : ImageArchive
         var image = names.NameOf(descriptor) with { HasManifest = Find(descriptor.Digest).Any() };
         if (image.DigestPreserved is null && IsAsPulled(descriptor))
             image = image with { DigestPreserved = true };
-        if (composed.Count == 0 || ConfigOf(descriptor.Digest) is not { } config || !composed.TryGetValue(config, out var repoTag))
+        if (composed.Count == 0 || FactsOf(descriptor.Digest).Config?.Digest is not { } config || !composed.TryGetValue(config, out var repoTag))
             return image;
         if (image.Reference is null && repoTag is not null)
             image = names.NameOf(descriptor, image.Name, repoTag, DockerManifestJson.RepoTags);
@@ -187,12 +200,8 @@ public sealed class OciLayoutArchive : ImageArchive
         }
     }
 
-    Digest? SubjectOf(Digest digest) => TryRead(digest)?.Subject?.Digest;
-
-    Digest? ConfigOf(Digest digest) => (TryRead(digest) as ImageManifest)?.Config.Digest;
-
     HashSet<Digest> Children(ImmutableArray<Descriptor> listed) =>
-        [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
+        [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).DistinctBy(descriptor => descriptor.Digest).SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
 
     /// <summary>The stores of hauler and of cosign save: every descriptor has a kind, and what belongs to an image carries the image's name.</summary>
     static class Hauler

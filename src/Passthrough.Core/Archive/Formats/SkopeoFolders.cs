@@ -96,7 +96,7 @@ sealed class SkopeoFolders : ImageArchive
 
     ArchivedImage ImageIn(string folder, ArchiveMember manifest, ImageNames names)
     {
-        if (manifest.Size > Manifest.MaxBytes)
+        if (manifest.Size > Limits.ManifestBytes)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{manifest.Name} in {Path} has {manifest.Size} bytes: that is no manifest", "make the archive again");
         var digest = Digest.Sha256(manifest.Read());
         places[digest] = manifest;

@@ -8,12 +8,14 @@ namespace Passthrough.Core.Archive.Reading;
 /// The entries of an archive by place and by name. An archive of oc-mirror has a hundred thousand names of two hundred characters: as strings with a
 /// dictionary over them they would take more memory than a whole load may, so they are kept as UTF-8 in pages.
 /// </summary>
-sealed class EntryTable : IReadOnlyList<ArchiveEntry>
+/// <param name="path">What messages call the archive.</param>
+sealed class EntryTable(string path) : IReadOnlyList<ArchiveEntry>
 {
     /// <summary>A name never crosses from one page to the next.</summary>
     const int PageBits = 20;
     const int PageSize = 1 << PageBits;
     const int None = -1;
+    const string NoArchive = "this is no image archive";
 
     readonly List<Slot> slots = [];
     readonly List<byte[]> pages = [];
@@ -25,8 +27,13 @@ sealed class EntryTable : IReadOnlyList<ArchiveEntry>
     public ArchiveEntry this[int index] => EntryOf(slots[index]);
 
     /// <summary>Adds an entry; one of the same name stays and is found after it.</summary>
+    /// <exception cref="ModuleException">There are more than an image archive has.</exception>
     public void Add(ArchiveEntry entry)
     {
+        if (slots.Count == Limits.Members)
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} has more than {Limits.Members} members", NoArchive);
+        if ((long)pages.Count * PageSize > Limits.MemberNameBytes)
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"the names of the members of {path} take more than {Limits.MemberNameBytes} bytes", NoArchive);
         var name = Store(entry.Name);
         var hash = HashOf(name.Span);
         if (slots.Count * 2 >= buckets.Length)

@@ -5,11 +5,12 @@ namespace Passthrough.Core.Archive.Reading;
 /// <summary>A folder: what a tar of it would hold. Links in it are told and never followed, so nothing outside it is ever read.</summary>
 sealed class FolderTree : ArchiveTree
 {
-    readonly EntryTable entries = new();
+    readonly EntryTable entries;
 
     FolderTree(string path, List<ArchiveEntry> found)
     {
         Path = path;
+        entries = new EntryTable(path);
         foreach (var entry in found)
             entries.Add(entry);
         Size = found.Sum(entry => entry.Size);
@@ -25,13 +26,15 @@ sealed class FolderTree : ArchiveTree
     public static FolderTree Read(string path)
     {
         var found = new List<ArchiveEntry>();
+        var nameBytes = 0L;
         try
         {
             // Sorted, so that the same folder reads the same everywhere.
             foreach (var entry in new FileSystemEnumerable<ArchiveEntry>(path, ToEntry, Options) { ShouldRecursePredicate = (ref FileSystemEntry entry) => entry is { IsDirectory: true, Attributes: var attributes } && !attributes.HasFlag(FileAttributes.ReparsePoint) })
             {
-                if (found.Count == TarIndex.MaxEntries)
-                    throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} has more than {TarIndex.MaxEntries} files", "this is no image archive");
+                nameBytes += entry.Name.Length + entry.LinkName.Length;
+                if (found.Count == Limits.Members || nameBytes > Limits.MemberNameBytes / 2)
+                    throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} has more than {Limits.Members} files, or names of more than {Limits.MemberNameBytes / 2} bytes together", "this is no image archive");
                 found.Add(entry);
             }
         }

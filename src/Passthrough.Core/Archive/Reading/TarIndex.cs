@@ -9,19 +9,11 @@ namespace Passthrough.Core.Archive.Reading;
 /// </summary>
 public sealed class TarIndex
 {
-    /// <summary>Ten times the largest oc-mirror archive known; more is an attack on our memory.</summary>
-    internal const int MaxEntries = 1_000_000;
-
     const int MaxNameLength = 4096;
 
-    /// <summary>PAX records and GNU long names are a few hundred bytes; what is larger is no name.</summary>
-    const int MaxMetadataSize = 1024 * 1024;
+    readonly EntryTable entries;
 
-    readonly EntryTable entries = new();
-
-    TarIndex()
-    {
-    }
+    TarIndex(string path) => entries = new EntryTable(path);
 
     /// <summary>All members in the order of the archive.</summary>
     public IReadOnlyList<ArchiveEntry> Entries => entries;
@@ -43,26 +35,27 @@ public sealed class TarIndex
     /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not a tar, truncated, or damaged; the message says at which byte.</exception>
     public static TarIndex Read(ArchiveBytes archive, IReadOnlyList<ArchiveEntry>? recorded = null)
     {
-        var index = new TarIndex();
-        new Reader(archive, index, recorded ?? []).Run();
+        var index = new TarIndex(archive.Path);
+        new Reader(archive, index.entries, recorded ?? []).Run();
         index.entries.ResolveHardLinks(Normalise);
         return index;
     }
 
-    void Add(ArchiveBytes archive, ArchiveEntry entry)
-    {
-        if (entries.Count == MaxEntries)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{archive.Path} has more than {MaxEntries} members", "this is no image archive");
-        entries.Add(entry);
-    }
-
     /// <summary>One pass: remembers what long-name and PAX members say about the member that follows them.</summary>
-    sealed class Reader(ArchiveBytes archive, TarIndex index, IReadOnlyList<ArchiveEntry> recorded)
+    sealed class Reader(ArchiveBytes archive, EntryTable entries, IReadOnlyList<ArchiveEntry> recorded)
     {
+        const string SparseKey = "GNU.sparse.";
+
+        /// <summary>Of UTF-8, in bytes.</summary>
+        const int LongestCharacter = 4;
+
+        const string LongName = "a name is longer than 4096 characters or has a NUL in it";
+
         /// <summary>Headers of small members lie close together: one read brings many.</summary>
         const int WindowSize = 32 * 1024;
 
         readonly byte[] window = new byte[WindowSize];
+        byte[] metadata = [];
         long windowStart;
         int windowLength;
 
@@ -97,7 +90,7 @@ public sealed class TarIndex
             {
                 if (entry.Offset <= offset || entry.Size > archive.Length - entry.Offset)
                     continue;
-                index.Add(archive, entry);
+                entries.Add(entry);
                 offset = entry.Offset + Padded(entry.Size);
                 if (archive.Holds(offset, TarHeader.BlockSize))
                     return true;
@@ -120,7 +113,7 @@ public sealed class TarIndex
                 return content + Padded(size);
             }
 
-            if (type == TarHeader.GnuSparse || pax.Keys.Any(key => key.StartsWith("GNU.sparse.", StringComparison.Ordinal)))
+            if (type == TarHeader.GnuSparse || pax.ContainsKey(SparseKey))
                 throw new ModuleException(ErrorCodes.Unsupported, $"{archive.Path} has a sparse file at byte {offset}, whose content is not stored as it is", "make the archive again without --sparse");
             var name = Pax("path") ?? longName ?? TarHeader.Name(block);
             var link = Pax("linkpath") ?? longLink ?? TarHeader.LinkName(block);
@@ -130,9 +123,9 @@ public sealed class TarIndex
             // Links, directories and devices have no content whatever their size field says (POSIX pax, "typeflag").
             size = kind is EntryKind.File or EntryKind.Other && type is not ((byte)'3' or (byte)'4' or (byte)'6') ? PaxSize(offset) ?? size : 0;
             if (name.Length > MaxNameLength || link.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
-                throw Corrupt(offset, "a name is longer than 4096 characters or has a NUL in it");
+                throw Corrupt(offset, LongName);
             CheckSize(offset, content, size);
-            index.Add(archive, new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content, kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));
+            entries.Add(new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content, kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));
             longName = longLink = null;
             pax.Clear();
             return content + Padded(size);
@@ -149,9 +142,12 @@ public sealed class TarIndex
 
         void ReadMetadata(byte type, long offset, long content, long size)
         {
-            if (size > MaxMetadataSize)
-                throw Corrupt(offset, $"a name or extended header of {size} bytes");
-            var bytes = archive.ReadExactly(content, (int)size);
+            if (size > Limits.TarHeaderBytes)
+                throw Corrupt(offset, $"a name or extended header of {size} bytes, the limit is {Limits.TarHeaderBytes}");
+            if (metadata.Length < size)
+                metadata = new byte[Math.Max((int)size, WindowSize)];
+            var bytes = metadata.AsSpan(0, (int)size);
+            archive.ReadExactly(bytes, content);
             switch (type)
             {
                 case TarHeader.GnuLongName:
@@ -185,9 +181,22 @@ public sealed class TarIndex
                 var equals = record.IndexOf((byte)'=');
                 if (equals < 1)
                     throw Corrupt(offset, "an extended header is malformed");
-                into[Encoding.UTF8.GetString(record[..equals])] = Encoding.UTF8.GetString(record[(equals + 1)..]);
+                Keep(record[..equals], record[(equals + 1)..], into, offset);
                 bytes = bytes[length..];
             }
+        }
+
+        // All other records may be as large as their author likes: they are not kept.
+        void Keep(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Dictionary<string, string> into, long offset)
+        {
+            var known = key.SequenceEqual("path"u8) ? "path" : key.SequenceEqual("linkpath"u8) ? "linkpath" : key.SequenceEqual("size"u8) ? "size"
+                : key.StartsWith("GNU.sparse."u8) ? SparseKey
+                : null;
+            if (known is null)
+                return;
+            if (value.Length > LongestCharacter * MaxNameLength)
+                throw Corrupt(offset, LongName);
+            into[known] = Encoding.UTF8.GetString(value);
         }
 
         // An empty value takes the global one back.
@@ -253,10 +262,10 @@ public sealed class TarIndex
             _ => EntryKind.Other,
         };
 
-        static string UntilNul(byte[] bytes)
+        static string UntilNul(ReadOnlySpan<byte> bytes)
         {
-            var end = Array.IndexOf(bytes, (byte)0);
-            return Encoding.UTF8.GetString(bytes, 0, end < 0 ? bytes.Length : end);
+            var end = bytes.IndexOf((byte)0);
+            return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
         }
     }
 

@@ -99,9 +99,10 @@ public static class ArchiveManifestJson
         var images = ImmutableArray.CreateBuilder<RecordedImage>();
         try
         {
-            Json.ReadList(archive.ReadFile(FileName)!, "images", token =>
+            using var content = archive.OpenFile(FileName)!;
+            Json.Read(content, [], ["images"], (_, token) =>
             {
-                if (token is JObject json && Read(json) is { } image)
+                if (token is JObject json && Read(json) is { } image && images.Count < Limits.Images)
                     images.Add(image);
             });
             return images.ToImmutable();
@@ -113,17 +114,23 @@ public static class ArchiveManifestJson
     }
 
     /// <summary>What an archive of this program says about itself, without its images and what they consist of; null for every other archive.</summary>
-    internal static JObject? ReadHead(ImageArchive archive)
+    internal static (JObject? Head, Differential? Differential) ReadHead(ImageArchive archive)
     {
-        if (archive.ReadFile(FileName) is not { } content)
-            return null;
+        if (archive.OpenFile(FileName) is not { } content)
+            return default;
         try
         {
-            return Json.ParseMembers(content, "format", "id", "bases", "external_blobs", "release_signatures") is { } json && json["format"] is JValue { Value: (long)FormatVersion } ? json : null;
+            var differential = new Differential();
+            return Json.Read(content, ["format", "id", "bases", "release_signatures"], ["external_blobs"], (_, token) => differential.Add(token)) is { } json
+                && json["format"] is JValue { Value: (long)FormatVersion } ? (json, differential.Of(json["bases"])) : default;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            return null;
+            return default;
+        }
+        finally
+        {
+            content.Dispose();
         }
     }
 
