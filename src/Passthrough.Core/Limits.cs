@@ -24,8 +24,8 @@ public static class Limits
     /// <summary>Levels of indexes. Real images have two (index, manifest), some three.</summary>
     public const int ImageDepth = 8;
 
-    /// <summary>Bytes of all manifests of the images of one save, which are held until they are written: 20,000 images of 3 KiB.</summary>
-    public const long SavedManifestBytes = 64L * 1024 * 1024;
+    /// <summary>Bytes of all manifests of the images of one save, which are held until they are written: 7,000 images for four platforms.</summary>
+    public const long SavedManifestBytes = 96L * 1024 * 1024;
 
     /// <summary>Signatures, attestations and other referrers of one image, with theirs. A released image has a handful.</summary>
     public const int ImageReferrers = 1_000;
@@ -51,7 +51,7 @@ public static class Limits
     /// <summary>Characters of one string, name, number or comment in JSON: imgpkg keeps whole manifests in strings, escaped.</summary>
     public const int JsonTextLength = 8 * 1024 * 1024;
 
-    /// <summary>Bytes of a document that is read entry by entry: an index, a record, a sidecar. Those of 20,000 images take 30 MiB.</summary>
+    /// <summary>Bytes of a file that is read at once, or entry by entry: lists, records, sidecars. Those of 20,000 images take 30 MiB.</summary>
     public const long ListBytes = 128L * 1024 * 1024;
 
     /// <summary>Parts of one dotted key, and levels of tables in TOML: containers-registries.conf(5) and hosts.toml need three.</summary>
@@ -77,9 +77,6 @@ public static class Limits
 
     /// <summary>Bytes of one page of such a list.</summary>
     public const int PageBytes = 8 * 1024 * 1024;
-
-    /// <summary>Bytes of a configuration file that a user or a client keeps: arguments, auth files, image lists, certificates.</summary>
-    public const int FileBytes = 16 * 1024 * 1024;
 
     /// <summary>Redirects of one request, as many as docker follows at least; three in a row are real.</summary>
     public const int Redirects = 5;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
 using Newtonsoft.Json;
-using Newtonsoft.Json.Linq;
 using Passthrough.Core.Archive.Reading;
 using Passthrough.Core.Archive.Saving;
 using Passthrough.Core.Oci;

@@ -58,13 +58,15 @@ public static class InputFile
     // Files in /proc have no length: the end is where nothing more comes.
     internal static byte[] ReadToEnd(SafeFileHandle file)
     {
-        var content = new byte[Math.Max(RandomAccess.GetLength(file) + 1, BufferSize)];
+        var content = new byte[Math.Clamp(RandomAccess.GetLength(file) + 1, BufferSize, Limits.ListBytes + 1)];
         for (var length = 0; ;)
         {
             var count = RandomAccess.Read(file, content.AsSpan(length), length);
             length += count;
             if (count == 0)
                 return content[..length];
+            if (length > Limits.ListBytes)
+                throw new FileRefusedException($"it has more than {Limits.ListBytes} bytes", "name another file");
             if (length == content.Length)
                 Array.Resize(ref content, checked(content.Length * 2));
         }

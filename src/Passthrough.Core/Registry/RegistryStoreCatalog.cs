@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text;
 using Newtonsoft.Json.Linq;
 using Passthrough.Core.Registry.Http;
 using Passthrough.Core.Text;
@@ -97,7 +96,7 @@ public sealed partial class RegistryStore
     }
 
     async Task<JObject?> ReadObjectAsync(HttpResponseMessage response, RegistryCall call, CancellationToken cancellation) =>
-        Json.TryParseObject(Encoding.UTF8.GetString(await client.ReadAsync(response, MaxTagPageBytes, call.Action, cancellation)));
+        Json.TryParseObject(await client.ReadAsync(response, Limits.PageBytes, call.Action, cancellation));
 }
 
 /// <summary>What the catalogue showed to whoever asked.</summary>

@@ -37,6 +37,8 @@ public static partial class UserInfo
     // A tag before a digest (app:1.0@sha256:…) is not a password, nor is a port with a path (host:8443/a@b). Passwords with slashes should
     // be escaped and often are not.
     [GeneratedRegex(
-        @"(?<=^|//|[\s,""'=])[^\s/:@,""'=]*:(?!\d{1,5}/)[^\s,""']*@(?!(sha256|sha512):)(?=[\w.\[-])", RegexOptions.ExplicitCapture, 1000)]
+        @"(?<=^|//|[\s,""'=])[^\s/:@,""'=]*:(?!//|\d{1,5}/)[^\s,""']*@(?!(sha256|sha512):)(?=[\w.\[-])",
+        RegexOptions.ExplicitCapture,
+        1000)]
     private static partial Regex Written();
 }

@@ -175,11 +175,14 @@ public sealed class ArchiveSaver(IImageStore upstream, SaveOptions options, Tran
     async Task<ImmutableArray<SelectedImage>> SelectAllAsync(IReadOnlyList<ImageRequest> requests, ConcurrentBag<FailedRequest> failed, CancellationToken cancellation)
     {
         var selected = new ConcurrentBag<SelectedImage>();
+        var held = new HeldManifests();
         await ForEachAsync(requests, async (request, token) =>
         {
             try
             {
-                selected.Add(await ImageSelection.SelectAsync(upstream, request, token));
+                var image = await ImageSelection.SelectAsync(upstream, request, token);
+                held.Add(image);
+                selected.Add(image);
             }
             catch (ModuleException e) when (options.ContinueOnError)
             {

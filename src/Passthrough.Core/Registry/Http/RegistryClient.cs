@@ -10,8 +10,6 @@ namespace Passthrough.Core.Registry.Http;
 /// </summary>
 sealed class RegistryClient : IDisposable
 {
-    const int MaxRedirects = 5;
-
     readonly HttpMessageInvoker http;
     readonly RegistryTraits traits;
     readonly TokenSource tokens;
@@ -303,7 +301,7 @@ sealed class RegistryClient : IDisposable
         CancellationToken cancellation)
     {
         var address = call.Address;
-        for (var hops = 0; hops < MaxRedirects && response.Headers.Location is { } location; hops++)
+        for (var hops = 0; hops < Limits.Redirects && response.Headers.Location is { } location; hops++)
         {
             var follows = call.MayBeRedirected
                 ? (int)response.StatusCode is 301 or 302 or 303 or 307 or 308
