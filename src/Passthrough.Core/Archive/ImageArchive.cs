@@ -152,7 +152,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
                 ? new ModuleException(
                     ErrorCodes.ArchiveCorrupt,
                     $"manifest {digest} in {Path} has {first.Size} bytes, the limit is {Limits.ManifestBytes}",
-                    "make the archive again") { Blob = digest.ToString() }
+                    "make the archive again")
+                { Blob = digest.ToString() }
                 : new ModuleException(ErrorCodes.DigestMismatch, $"manifest {digest} in {first.Place} is damaged: its bytes do not have that digest", "copy or make the archive again") { Blob = digest.ToString() });
     }
 

@@ -78,7 +78,8 @@ static class ImageAttachments
                 throw new ModuleException(
                     ErrorCodes.Unsupported,
                     $"{image.Name} has more than {Limits.ImageReferrers} referrers",
-                    "save it without: include_referrers=false") { Image = image.Name.ToString() };
+                    "save it without: include_referrers=false")
+                { Image = image.Name.ToString() };
             }
 
             var tree = await ManifestTree.ReadAsync(upstream, image.Name.WithDigest(digest), cancellation);

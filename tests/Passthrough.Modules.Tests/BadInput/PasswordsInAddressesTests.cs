@@ -20,7 +20,10 @@ public sealed class PasswordsInAddressesTests
     {
         foreach (var module in new IAnsibleModule[] { new MirrorRepoModule(), new RegistryAuthModule(), new ImageArchiveModule() })
         {
-            var message = await Refusal(module, new JObject { ["registry_type"] = "distribution", ["registry_host"] = host, ["state"] = StateOf(module) });
+            var parameters = new JObject { ["registry_type"] = "distribution", ["registry_host"] = host, ["state"] = StateOf(module) };
+            if (module is RegistryAuthModule)
+                parameters["dest_dir"] = "out";
+            var message = await Refusal(module, parameters);
 
             Assert.Equal(
                 $"registry_host \"{host.Replace(Secret, "********")}\" cannot be used: a user name and a password do not belong in it; "
@@ -49,7 +52,9 @@ public sealed class PasswordsInAddressesTests
             new ImageArchiveModule(),
             new JObject
             {
-                ["state"] = "saved", ["path"] = "set.tar", ["images"] = new JArray("quay.io/a/b:1"),
+                ["state"] = "saved",
+                ["path"] = "set.tar",
+                ["images"] = new JArray("quay.io/a/b:1"),
                 ["pull_from"] = new JObject { ["quay.io"] = "https://bob:S3cret-word@cache.local/quay" },
             });
 
