@@ -1,7 +1,8 @@
 namespace Passthrough.Core;
 
 /// <summary>
-/// Every bound on what a stranger can make large: archives, registries and files are read under these, so that no input takes the host's memory or time.
+/// Every bound on what a stranger can make large: archives, registries and files are read under these, so that no input takes the host's
+/// memory or time.
 /// They lie far above real content; <c>docs/security.md</c> has them with what happens beyond.
 /// </summary>
 public static class Limits
@@ -24,22 +25,31 @@ public static class Limits
     /// <summary>Levels of indexes. Real images have two (index, manifest), some three.</summary>
     public const int ImageDepth = 8;
 
-    /// <summary>Bytes of all manifests of the images of one save, which are held until they are written: 7,000 images for four platforms.</summary>
+    /// <summary>
+    /// Bytes of all manifests of the images of one save, which are held until they are written: 7,000 images for four platforms.
+    /// </summary>
     public const long SavedManifestBytes = 96L * 1024 * 1024;
 
     /// <summary>Signatures, attestations and other referrers of one image, with theirs. A released image has a handful.</summary>
     public const int ImageReferrers = 1_000;
 
-    /// <summary>Different entries of an archive's list: images, each under one name, with their signatures and the like. The largest mirror known has 20,000 images.</summary>
+    /// <summary>
+    /// Different entries of an archive's list: images, each under one name, with their signatures and the like. The largest mirror known
+    /// has 20,000 images.
+    /// </summary>
     public const int Images = 60_000;
 
     /// <summary>Bytes of the list of an archive, <c>index.json</c>. That of 20,000 images takes 10 MiB.</summary>
     public const int IndexBytes = 32 * 1024 * 1024;
 
-    /// <summary>Bytes of manifests that an archive has as text in one file, or that are composed for it, and that are therefore held.</summary>
+    /// <summary>
+    /// Bytes of manifests that an archive has as text in one file, or that are composed for it, and that are therefore held.
+    /// </summary>
     public const int ComposedBytes = 32 * 1024 * 1024;
 
-    /// <summary>Values of a JSON or YAML document that is held as a tree: each takes about 100 bytes of memory however short its text is.</summary>
+    /// <summary>
+    /// Values of a JSON or YAML document that is held as a tree: each takes about 100 bytes of memory however short its text is.
+    /// </summary>
     public const int DocumentValues = 250_000;
 
     /// <summary>Nesting of JSON and YAML. Objects of Kubernetes and configurations of images stay below 30.</summary>
@@ -51,7 +61,9 @@ public static class Limits
     /// <summary>Characters of one string, name, number or comment in JSON: imgpkg keeps whole manifests in strings, escaped.</summary>
     public const int JsonTextLength = 8 * 1024 * 1024;
 
-    /// <summary>Bytes of a file that is read at once, or entry by entry: lists, records, sidecars. Those of 20,000 images take 30 MiB.</summary>
+    /// <summary>
+    /// Bytes of a file that is read at once, or entry by entry: lists, records, sidecars. Those of 20,000 images take 30 MiB.
+    /// </summary>
     public const long ListBytes = 128L * 1024 * 1024;
 
     /// <summary>Parts of one dotted key, and levels of tables in TOML: containers-registries.conf(5) and hosts.toml need three.</summary>

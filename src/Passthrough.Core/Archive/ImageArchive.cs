@@ -101,7 +101,8 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
     public byte[]? ReadFile(string name) => tree.ReadFile(name, Limits.IndexBytes);
 
     /// <summary>The same, to be read entry by entry; null where there is none or it is larger than a list may be.</summary>
-    internal Stream? OpenFile(string name) => tree.FindFile(name) is { Size: <= Limits.ListBytes, IsPresent: true } file ? file.Open() : null;
+    internal Stream? OpenFile(string name) => tree.FindFile(name) is { Size: <= Limits.ListBytes, IsPresent: true } file ? file.Open()
+        : null;
 
     /// <summary>Where the content of a digest stands, by name; the names of damaged and doubled ones too.</summary>
     protected abstract IEnumerable<ArchiveMember> Find(Digest digest);
@@ -125,7 +126,9 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
             return;
         knownBytes += content.Length;
         if (knownBytes > Limits.ComposedBytes)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{Path} holds manifests of more than {Limits.ComposedBytes} bytes that are no files of it", "save its images in several archives");
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt,
+                $"{Path} holds manifests of more than {Limits.ComposedBytes} bytes that are no files of it",
+                    "save its images in several archives");
     }
 
     /// <summary>The manifest, or null where the archive does not have it.</summary>
@@ -176,11 +179,13 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         {
             raw = ReadManifest(digest);
             var manifest = raw is null ? null : Manifest.Parse(raw);
-            return new ManifestFacts(raw?.Descriptor ?? new Descriptor(MediaTypes.OciManifest, digest, 0), manifest?.Subject?.Digest, (manifest as ImageManifest)?.Config);
+            return new ManifestFacts(raw?.Descriptor ?? new Descriptor(MediaTypes.OciManifest, digest, 0), manifest?.Subject?.Digest,
+                (manifest as ImageManifest)?.Config);
         }
         catch (ModuleException)
         {
-            return new ManifestFacts(raw?.Descriptor ?? new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).FirstOrDefault()?.Size ?? 0), null, null);
+            return new ManifestFacts(raw?.Descriptor
+                ?? new Descriptor(MediaTypes.OciManifest, digest, Candidates(digest).FirstOrDefault()?.Size ?? 0), null, null);
         }
     }
 
@@ -235,7 +240,9 @@ public abstract class ImageArchive(ArchiveTree tree, string format) : IArchive
         }
         catch (JsonException e)
         {
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} {Json.Complaint(e)}", null, e) { Blob = digest.ToString() };
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"manifest {digest} {Json.Complaint(e)}", null,
+                e)
+            { Blob = digest.ToString() };
         }
     }
 

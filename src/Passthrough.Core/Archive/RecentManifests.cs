@@ -3,8 +3,8 @@ using Passthrough.Core.Oci;
 namespace Passthrough.Core.Archive;
 
 /// <summary>
-/// The manifests that were read last, few bytes of them, and always the very last. An archive may name one manifest a hundred thousand times: it is read,
-/// hashed and parsed once. Safe to use from several threads.
+/// The manifests that were read last, few bytes of them, and always the very last. An archive may name one manifest a hundred thousand
+/// times: it is read, hashed and parsed once. Safe to use from several threads.
 /// </summary>
 sealed class RecentManifests
 {

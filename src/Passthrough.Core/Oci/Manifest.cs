@@ -19,7 +19,9 @@ public abstract record Manifest(RawManifest Raw)
     /// <summary>Blobs that must be in the repository before this manifest, in order; the same digest may stand twice.</summary>
     public abstract ImmutableArray<Descriptor> Blobs { get; }
 
-    /// <exception cref="ModuleException"><see cref="ErrorCodes.ArchiveCorrupt"/>: not JSON, not a manifest, broken descriptors, or beyond the limits.</exception>
+    /// <exception cref="ModuleException">
+    /// <see cref="ErrorCodes.ArchiveCorrupt"/>: not JSON, not a manifest, broken descriptors, or beyond the limits.
+    /// </exception>
     public static Manifest Parse(RawManifest raw)
     {
         try
@@ -48,7 +50,9 @@ public abstract record Manifest(RawManifest Raw)
         return IsList(document)
             ? new ImageIndex(raw, manifests.ToImmutable()) { Subject = ReadSubject(raw, document) }
             : document["layers"] is JArray || document["config"] is JObject
-                ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig), layers.ToImmutable()) { Subject = ReadSubject(raw, document) }
+                ? new ImageManifest(raw, ReadDescriptor(raw, document["config"], "config", MediaTypes.OciConfig),
+                    layers.ToImmutable())
+                { Subject = ReadSubject(raw, document) }
                 : throw Invalid(raw, MediaTypes.IsSchema1(raw.MediaType) || IsVersion1(document)
                     ? "is a Docker schema 1 manifest, which registries no longer take"
                     : "is neither an image manifest nor an index");
@@ -57,7 +61,8 @@ public abstract record Manifest(RawManifest Raw)
     /// <summary>The media type that the bytes of a manifest claim or show; null for what is no manifest.</summary>
     /// <exception cref="JsonException">They are not valid JSON, or beyond the limits.</exception>
     internal static string? MediaTypeOf(ReadOnlyMemory<byte> bytes) =>
-        Json.Read(bytes, ["mediaType", "schemaVersion", "config"], ["manifests"], (_, _) => { }) is { } document ? MediaTypeOf(document) : null;
+        Json.Read(bytes, ["mediaType", "schemaVersion", "config"], ["manifests"], (_, _) => { }) is { } document ? MediaTypeOf(document)
+            : null;
 
     /// <summary>The media type that a manifest document claims or, where it claims none, shows by its members; null for what is no manifest.</summary>
     public static string? MediaTypeOf(JObject document) =>
@@ -92,7 +97,8 @@ public abstract record Manifest(RawManifest Raw)
     {
         try
         {
-            return Json.Read(raw.Bytes, ["mediaType", "schemaVersion", "config", "subject"], ["manifests", "layers"], read, duplicatesAreErrors: true)
+            return Json.Read(raw.Bytes, ["mediaType", "schemaVersion", "config", "subject"], ["manifests", "layers"], read,
+                duplicatesAreErrors: true)
                 ?? throw Invalid(raw, "is no JSON object");
         }
         catch (JsonException e)

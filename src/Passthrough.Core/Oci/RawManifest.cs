@@ -12,7 +12,10 @@ public sealed record RawManifest(string MediaType, ReadOnlyMemory<byte> Bytes, D
 
     public Descriptor Descriptor => new(MediaType, Digest, Bytes.Length);
 
-    /// <summary>What <see cref="Manifest.Parse"/> made of the bytes, or why it made nothing: whoever names a manifest again does not read it again.</summary>
+    /// <summary>
+    /// What <see cref="Manifest.Parse"/> made of the bytes, or why it made nothing: whoever names a manifest again does not read it
+    /// again.
+    /// </summary>
     internal object? Parsed { get; set; }
 
     // Content-addressed: the digest says it all.

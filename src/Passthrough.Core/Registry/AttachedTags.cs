@@ -47,7 +47,9 @@ public sealed class AttachedTags(IImageTarget registry, IReadOnlySet<string> goi
                 if (seen.Add(referrer.Digest))
                     subjects.Add(referrer.Digest);
                 if (seen.Count > Limits.ImageManifests + Limits.ImageReferrers)
-                    throw new ModuleException(ErrorCodes.Unsupported, $"{image} has more than {Limits.ImageReferrers} referrers", "remove them on the registry first") { Image = image.ToString() };
+                    throw new ModuleException(ErrorCodes.Unsupported, $"{image} has more than {Limits.ImageReferrers} referrers",
+                        "remove them on the registry first")
+                    { Image = image.ToString() };
             }
         }
 

@@ -97,7 +97,9 @@ public sealed class ManifestTree
         void Require(bool isWithin, string what)
         {
             if (!isWithin)
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{image} has {what}", "this is no real image; leave it out with exclude") { Image = image.ToString() };
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{image} has {what}",
+                    "this is no real image; leave it out with exclude")
+                { Image = image.ToString() };
         }
     }
 }

@@ -36,7 +36,8 @@ public sealed record RegistryEndpoint(string Scheme, string Host, int? Port)
         }
 
         if (UserInfo.IsIn(text))
-            throw Invalid(UserInfo.Hidden(host), "a user name and a password do not belong in it", "give username and password, or authfile");
+            throw Invalid(UserInfo.Hidden(host), "a user name and a password do not belong in it",
+                "give username and password, or authfile");
         text = text.TrimEnd('/');
         if (text.Contains('/', StringComparison.Ordinal))
             throw Invalid(host, "it has a path", "give the host and port only; the namespace is a parameter of its own");

@@ -288,7 +288,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
         for (Uri? page = call.Address; pages.IsNew(page?.AbsoluteUri);)
         {
             var (next, before) = (page!, tags.Count);
-            page = await client.SendAsync(call with { Address = next }, async (response, token) => IsMissing(response, repository) ? null : await ReadPageAsync(response, call with { Address = next }, tags, token), cancellation);
+            page = await client.SendAsync(call with { Address = next }, async (response, token) => IsMissing(response, repository) ? null
+                : await ReadPageAsync(response, call with { Address = next }, tags, token), cancellation);
             pages.Add(tags.Count - before);
         }
 
@@ -308,7 +309,8 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
 
     /// <summary>Reads one page of a list, entry by entry.</summary>
     /// <returns>Whether it has such a list.</returns>
-    async Task<bool> ReadPageAsync(HttpResponseMessage response, RegistryCall call, string list, Action<JToken> read, CancellationToken cancellation)
+    async Task<bool> ReadPageAsync(HttpResponseMessage response, RegistryCall call, string list, Action<JToken> read,
+        CancellationToken cancellation)
     {
         var body = await client.ReadAsync(response, Limits.PageBytes, call.Action, cancellation);
         var count = 0;
@@ -317,13 +319,17 @@ public sealed partial class RegistryStore : IImageTarget, IDisposable
             return Json.ReadList(body, list, entry =>
             {
                 if (++count > Limits.ListEntries)
-                    throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ListEntries} entries", "check that the address is a registry's");
+                    throw new ModuleException(ErrorCodes.NotARegistry,
+                        $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ListEntries} entries",
+                            "check that the address is a registry's");
                 read(entry);
             });
         }
         catch (JsonException e)
         {
-            throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: the answer of {Endpoint.Authority} {Json.Complaint(e)}", "check that the address is a registry's", e);
+            throw new ModuleException(ErrorCodes.NotARegistry,
+                $"cannot {call.Action}: the answer of {Endpoint.Authority} {Json.Complaint(e)}", "check that the address is a registry's",
+                    e);
         }
     }
 

@@ -32,7 +32,10 @@ public sealed partial class RegistryStore
                 await ReadPageAsync(response, call, "manifests", entry =>
                 {
                     if (found.Count > Limits.ImageReferrers)
-                        throw new ModuleException(ErrorCodes.NotARegistry, $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ImageReferrers} of them", "leave them out: include_referrers=false") { Image = subject.ToString() };
+                        throw new ModuleException(ErrorCodes.NotARegistry,
+                            $"cannot {call.Action}: {Endpoint.Authority} lists more than {Limits.ImageReferrers} of them",
+                                "leave them out: include_referrers=false")
+                        { Image = subject.ToString() };
                     if (entry is JObject descriptor && DescriptorJson.TryRead(descriptor, MediaTypes.OciManifest, out _) is { } referrer)
                         found.Add(referrer);
                 }, token);

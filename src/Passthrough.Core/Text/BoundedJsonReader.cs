@@ -4,8 +4,8 @@ using Newtonsoft.Json;
 namespace Passthrough.Core.Text;
 
 /// <summary>
-/// Reads JSON and stops before what is made of it grows beyond <see cref="Limits"/>: a value takes a hundred times the memory of its text, so it is values
-/// that are counted, not bytes; and no string, name, number or comment is longer than its bound.
+/// Reads JSON and stops before what is made of it grows beyond <see cref="Limits"/>: a value takes a hundred times the memory of its
+/// text, so it is values that are counted, not bytes; and no string, name, number or comment is longer than its bound.
 /// </summary>
 sealed class BoundedJsonReader : JsonTextReader
 {
@@ -37,7 +37,8 @@ sealed class BoundedJsonReader : JsonTextReader
         public char[] Rent(int minimumLength) =>
             minimumLength <= 2 * Limits.JsonTextLength
                 ? new char[minimumLength]
-                : throw new JsonLimitException(string.Create(CultureInfo.InvariantCulture, $"has a JSON string of more than {Limits.JsonTextLength} characters"));
+                : throw new JsonLimitException(string.Create(CultureInfo.InvariantCulture,
+                    $"has a JSON string of more than {Limits.JsonTextLength} characters"));
 
         public void Return(char[]? array)
         {

@@ -41,7 +41,10 @@ public static class Json
     /// <summary>What is wrong with a document, as a predicate: <c>is not valid JSON (…)</c>, or the limit that it exceeds.</summary>
     public static string Complaint(JsonException e) => e is JsonLimitException ? e.Message : $"is no valid JSON ({e.Message})";
 
-    /// <summary>Of an object those members alone; the others are only read over, so that a large document takes no more memory than what is sought in it.</summary>
+    /// <summary>
+    /// Of an object those members alone; the others are only read over, so that a large document takes no more memory than what is sought
+    /// in it.
+    /// </summary>
     /// <returns>Null where the text is another value than an object.</returns>
     /// <exception cref="JsonException">Not one JSON value, or not UTF-8.</exception>
     public static JObject? ParseMembers(byte[] utf8, params string[] names) => Read(utf8, names, [], (_, _) => { });
@@ -69,25 +72,33 @@ public static class Json
         }
     }
 
-    /// <summary>Reads an object of which some members are kept, and the entries of some lists are given out one by one; the rest is only read over.</summary>
+    /// <summary>
+    /// Reads an object of which some members are kept, and the entries of some lists are given out one by one; the rest is only read
+    /// over.
+    /// </summary>
     /// <param name="utf8">The object; closed.</param>
     /// <param name="members">Kept.</param>
-    /// <param name="lists">Of each such list an empty one is kept. <c>a.b</c> is the list b of the member a, whose other members are kept.</param>
+    /// <param name="lists">
+    /// Of each such list an empty one is kept. <c>a.b</c> is the list b of the member a, whose other members are kept.
+    /// </param>
     /// <param name="read">Is given the list's name, as it stands in <paramref name="lists"/>, and each entry.</param>
     /// <param name="duplicatesAreErrors">Whether each member of the object may stand there once only; lists always.</param>
     /// <returns>Null where the text is another value than an object.</returns>
     /// <exception cref="JsonException">Not one JSON value, not UTF-8, or beyond the limits.</exception>
-    public static JObject? Read(Stream utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors = false) => InUtf8(() =>
+    public static JObject? Read(Stream utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists, Action<string, JToken> read,
+        bool duplicatesAreErrors = false) => InUtf8(() =>
     {
         using var reader = new BoundedJsonReader(new StreamReader(utf8, Utf8));
         if (NextToken(reader) != JsonToken.StartObject)
             return null;
-        var found = ReadObject(reader, "", name => members.Contains(name) || name.Contains('.', StringComparison.Ordinal), lists, read, duplicatesAreErrors);
+        var found = ReadObject(reader, "", name => members.Contains(name) || name.Contains('.', StringComparison.Ordinal), lists, read,
+            duplicatesAreErrors);
         RequireEnd(reader);
         return found;
     });
 
-    static JObject ReadObject(BoundedJsonReader reader, string path, Func<string, bool> isKept, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors)
+    static JObject ReadObject(BoundedJsonReader reader, string path, Func<string, bool> isKept, IReadOnlyList<string> lists,
+        Action<string, JToken> read, bool duplicatesAreErrors)
     {
         var found = new JObject();
         var names = new HashSet<string>(StringComparer.Ordinal);
@@ -114,13 +125,15 @@ public static class Json
     }
 
     /// <inheritdoc cref="Read(Stream, IReadOnlyList{string}, IReadOnlyList{string}, Action{string, JToken}, bool)"/>
-    public static unsafe JObject? Read(ReadOnlyMemory<byte> utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists, Action<string, JToken> read, bool duplicatesAreErrors = false)
+    public static unsafe JObject? Read(ReadOnlyMemory<byte> utf8, IReadOnlyList<string> members, IReadOnlyList<string> lists,
+        Action<string, JToken> read, bool duplicatesAreErrors = false)
     {
         fixed (byte* bytes = utf8.Span)
             return Read(Open(bytes, utf8.Length), members, lists, read, duplicatesAreErrors);
     }
 
-    static void ReadEntries(BoundedJsonReader reader, string name, string place, JObject found, Action<string, JToken> read, bool duplicatesAreErrors)
+    static void ReadEntries(BoundedJsonReader reader, string name, string place, JObject found, Action<string, JToken> read,
+        bool duplicatesAreErrors)
     {
         if (found[name] is JArray)
             throw new JsonReaderException($"{name} stands there twice");

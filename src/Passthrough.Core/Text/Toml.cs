@@ -87,14 +87,17 @@ public static class Toml
         var tokens = 0;
         for (var rest = text.AsSpan(); rest.IndexOfAny(Punctuation) is >= 0 and var at; rest = rest[(at + 1)..])
             tokens++;
-        return tokens > Limits.DocumentValues ? string.Create(CultureInfo.InvariantCulture, $"more than {Limits.DocumentValues} keys and values") : null;
+        return tokens > Limits.DocumentValues
+            ? string.Create(CultureInfo.InvariantCulture, $"more than {Limits.DocumentValues} keys and values") : null;
     }
 
     static string? Excess(DocumentSyntax syntax)
     {
-        var deep = syntax.KeyValues.Concat(syntax.Tables.SelectMany(table => table.Items)).Select(item => item.Key).Concat(syntax.Tables.Select(table => table.Name))
+        var deep = syntax.KeyValues.Concat(syntax.Tables.SelectMany(table => table.Items)).Select(item => item.Key)
+            .Concat(syntax.Tables.Select(table => table.Name))
             .FirstOrDefault(key => key?.DotKeys.ChildrenCount >= Limits.TomlDepth);
-        return deep is null ? null : string.Create(CultureInfo.InvariantCulture, $"line {deep.Span.Start.Line + 1}: a key of more than {Limits.TomlDepth} parts");
+        return deep is null ? null
+            : string.Create(CultureInfo.InvariantCulture, $"line {deep.Span.Start.Line + 1}: a key of more than {Limits.TomlDepth} parts");
     }
 
     // The parser has checked that no key is defined twice; what it lets pass is a table, or the last one of an array.

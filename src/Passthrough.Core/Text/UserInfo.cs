@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Passthrough.Core.Text;
 
-/// <summary>User names and passwords in addresses (<c>user:password@host</c>): they do not belong there, and must not be repeated when that is said.</summary>
+/// <summary>
+/// User names and passwords in addresses (<c>user:password@host</c>): they do not belong there, and must not be repeated when that is
+/// said.
+/// </summary>
 public static partial class UserInfo
 {
     /// <summary>The users and passwords of all addresses in a text, as they were written and with <c>%</c> escapes undone.</summary>

@@ -103,7 +103,9 @@ sealed class PodmanClient : IPullClient, IDisposable
             if (pulled.ExitCode != 0)
                 return new ClientAnswer(command, null, ClientLog.LastWords(pulled.Errors), ClientLog.Places(pulled.Errors));
             var id = Encoding.UTF8.GetString(pulled.Output).Trim().Split('\n')[^1];
-            var inspected = await program.RunAsync([.. options, "image", "inspect", "--format", """{"Id": "{{.Id}}", "RepoDigests": {{json .RepoDigests}}}""", id], ShortLimit, Limits.DocumentBytes, cancellation);
+            const string Format = """{"Id": "{{.Id}}", "RepoDigests": {{json .RepoDigests}}}""";
+            var inspected = await program.RunAsync(
+                [.. options, "image", "inspect", "--format", Format, id], ShortLimit, Limits.DocumentBytes, cancellation);
             return inspected.ExitCode == 0 && Json.TryParseObject(Encoding.UTF8.GetString(inspected.Output)) is { } json && got(json) is { } digest
                 ? new ClientAnswer(command, digest, "", ClientLog.Places(pulled.Errors))
                 : new ClientAnswer(command, null, $"it pulled {id} and does not say what that is: {ClientLog.LastWords(inspected.Errors)}", ClientLog.Places(pulled.Errors));

@@ -36,7 +36,8 @@ public sealed class YamlTests
         var laughs = "a: &a [" + string.Join(',', Enumerable.Repeat("x", 100)) + "]\n" + string.Concat("bcdefgh".Select(c => $"{c}: &{c} [{string.Join(',', Enumerable.Repeat($"*{(char)(c - 1)}", 100))}]\n"));
 
         Assert.Contains("more than 64 levels", Assert.Throws<FormatException>(() => Yaml.ParseAll(deep)).Message, StringComparison.Ordinal);
-        Assert.Contains("more than 250000 values", Assert.Throws<FormatException>(() => Yaml.ParseAll(laughs)).Message, StringComparison.Ordinal);
+        Assert.Contains("more than 250000 values", Assert.Throws<FormatException>(() => Yaml.ParseAll(laughs)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

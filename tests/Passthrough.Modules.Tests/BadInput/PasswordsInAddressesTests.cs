@@ -7,7 +7,9 @@ using Passthrough.Modules.RegistryAuth;
 
 namespace Passthrough.Modules.Tests.BadInput;
 
-/// <summary>A password in an address is refused, and not repeated: not in the sentence, and not in the parameters that Ansible shows.</summary>
+/// <summary>
+/// A password in an address is refused, and not repeated: not in the sentence, and not in the parameters that Ansible shows.
+/// </summary>
 public sealed class PasswordsInAddressesTests
 {
     const string Secret = "S3cret-word";
@@ -37,7 +39,8 @@ public sealed class PasswordsInAddressesTests
     [InlineData("https://bob:S3cret-word@quay.io/a/b:1")]
     public async Task In_images(string image)
     {
-        var message = await Refusal(new ImageArchiveModule(), new JObject { ["state"] = "saved", ["path"] = "set.tar", ["images"] = new JArray(image) });
+        var message = await Refusal(new ImageArchiveModule(),
+            new JObject { ["state"] = "saved", ["path"] = "set.tar", ["images"] = new JArray(image) });
 
         Assert.Equal(
             $"image reference \"{image.Replace(Secret, "********")}\": a user name and a password do not belong in it; "

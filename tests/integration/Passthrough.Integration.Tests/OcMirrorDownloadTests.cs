@@ -205,11 +205,15 @@ public sealed class OcMirrorDownloadTests : IDisposable
     Task<AnsibleRun> Run(FakeOcMirror tool, string[] arguments, params (string Name, object Value)[] more) =>
         new AnsibleRunner(folder[$"ansible-{Guid.NewGuid():N}"[..14]]).Playbook(Playbook, [.. Options(more), .. arguments], Settings(tool));
 
+    /// <summary>Whoever runs the tests in the background has Ctrl-C ignored, and all that they start would ignore it too.</summary>
+    internal static readonly string[] Interruptible = ["env", "--default-signal=INT"];
+
     RunningCommand Start(FakeOcMirror tool)
     {
         var environment = new AnsibleRunner(folder["interrupted"]).Environment(folder["interrupted.jsonl"]);
         environment["PATH"] = tool.SearchPath;
-        return Command.Start(["ansible-playbook", Playbook, .. Options([])], Settings(tool) with { Environment = environment });
+        string[] command = [.. Interruptible, "ansible-playbook", Playbook, .. Options([])];
+        return Command.Start(command, Settings(tool) with { Environment = environment });
     }
 
     static CommandSettings Settings(FakeOcMirror tool) => new()

@@ -47,7 +47,8 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         (string, object)[] variables = [("mirror_tar_file", "set.tar"), ("registry_local_port", $"{line.Port}")];
         var environment = new AnsibleRunner(folder["interrupted"]).Environment(folder["interrupted.jsonl"]);
         var settings = new CommandSettings { WorkingDirectory = Checkout.Playbooks, Environment = environment };
-        var interrupted = Command.Start(["ansible-playbook", Playbook, .. Options(variables)], settings);
+        string[] command = [.. OcMirrorDownloadTests.Interruptible, "ansible-playbook", Playbook, .. Options(variables)];
+        var interrupted = Command.Start(command, settings);
         await line.WhenSent(100_000);
         await Command.Run("kill", "-INT", $"{interrupted.Id}");
         Assert.False((await interrupted.Completion).Succeeded);
@@ -73,7 +74,8 @@ public sealed class PushPlayTests(Stage stage) : IClassFixture<Stage>, IDisposab
         (string, object)[] variables = [("mirror_tar_file", "set.tar"), ("registry_local_port", $"{line.Port}")];
         var environment = new AnsibleRunner(folder["stopped"]).Environment(folder["stopped.jsonl"]);
         var settings = new CommandSettings { WorkingDirectory = Checkout.Playbooks, Environment = environment };
-        var interrupted = Command.Start(["ansible-playbook", Playbook, .. Options(variables)], settings);
+        string[] command = [.. OcMirrorDownloadTests.Interruptible, "ansible-playbook", Playbook, .. Options(variables)];
+        var interrupted = Command.Start(command, settings);
         await line.WhenSent(50_000);
         await Command.Run("kill", "-INT", $"{interrupted.Id}");
         await interrupted.Completion;

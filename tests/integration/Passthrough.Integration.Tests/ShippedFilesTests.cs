@@ -3,7 +3,9 @@ using Passthrough.Testing.Processes;
 
 namespace Passthrough.Integration.Tests;
 
-/// <summary>What is handed on is what git tracks: a user's own variables and inventories, which hold passwords, stay where they are.</summary>
+/// <summary>
+/// What is handed on is what git tracks: a user's own variables and inventories, which hold passwords, stay where they are.
+/// </summary>
 public sealed class ShippedFilesTests : IDisposable
 {
     readonly TestFolder folder = new("shipped");

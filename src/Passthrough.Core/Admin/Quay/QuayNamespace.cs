@@ -93,7 +93,9 @@ public sealed partial class QuayAdmin
             var answer = (await api.GetAsync($"repository?namespace={Escape(organization)}&last_modified=true{(page is null ? "" : $"&next_page={Escape(page)}")}", action, cancellation)).Object();
             var listed = answer["repositories"] as JArray ?? [];
             pages.Add(listed.Count);
-            repositories.AddRange(listed.OfType<JObject>().Select(one => new QuayRepository(QuayApi.Text(one, "name") ?? "", one["is_public"] is JValue { Value: true }, one.ContainsKey("last_modified") ? one["last_modified"] is JValue { Value: long } : null)));
+            repositories.AddRange(listed.OfType<JObject>()
+                .Select(one => new QuayRepository(QuayApi.Text(one, "name") ?? "", one["is_public"] is JValue { Value: true },
+                    one.ContainsKey("last_modified") ? one["last_modified"] is JValue { Value: long } : null)));
             page = QuayApi.Text(answer, "next_page") is { Length: > 0 } next ? next : null;
         }
         while (pages.IsNew(page));

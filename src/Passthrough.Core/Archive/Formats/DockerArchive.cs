@@ -23,9 +23,11 @@ sealed class DockerArchive : ImageArchive
         : base(tree, FormatName)
     {
         var entries = DockerManifestJson.TryRead(tree)!.Value;
-        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names)).DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}").Take(Limits.Images + 1)];
+        Images = [.. entries.SelectMany((entry, i) => ImagesOf(entry, i, names))
+            .DistinctBy(image => $"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}").Take(Limits.Images + 1)];
         if (Images.Length > Limits.Images)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{DockerManifestJson.FileName} in {Path} names more than {Limits.Images} images", "save them in several archives");
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt,
+                $"{DockerManifestJson.FileName} in {Path} names more than {Limits.Images} images", "save them in several archives");
     }
 
     internal static ArchiveFormat ArchiveFormat { get; } = new(FormatName, tree => DockerManifestJson.TryRead(tree) is not null, (tree, names) => new DockerArchive(tree, names));

@@ -80,7 +80,9 @@ sealed class OcMirrorV1Archive : ImageArchive
     static ImmutableArray<ReleaseSignatures> ReadSignatures(ArchiveTree tree)
     {
         var found = new SignaturesByRelease();
-        foreach (var member in tree.Members.Where(member => member.IsFile && member.Size <= Limits.DocumentBytes && member.Name.StartsWith(SignaturesFolder, StringComparison.Ordinal)))
+        foreach (var member in tree.Members
+            .Where(member => member.IsFile && member.Size <= Limits.DocumentBytes
+                && member.Name.StartsWith(SignaturesFolder, StringComparison.Ordinal)))
         {
             try
             {
@@ -151,7 +153,8 @@ sealed class OcMirrorV1Archive : ImageArchive
                 Add(manifests, manifest, member);
             else if (CatalogBlobOf(member.Name) is { } blob)
                 Add(catalogContent, blob, member);
-            else if (member.Name.StartsWith(CatalogsFolder, StringComparison.Ordinal) && member.Name.EndsWith("/layout/index.json", StringComparison.Ordinal) && member.Size <= Limits.DocumentBytes)
+            else if (member.Name.StartsWith(CatalogsFolder, StringComparison.Ordinal)
+                && member.Name.EndsWith("/layout/index.json", StringComparison.Ordinal) && member.Size <= Limits.DocumentBytes)
                 AddCatalogIndex(member);
         }
     }

@@ -62,11 +62,14 @@ sealed class OcMirrorV1Metadata
     {
         if (member.Size > Limits.ListBytes)
             throw Broken(member.Place, $"has {member.Size} bytes, the limit is {Limits.ListBytes}");
-        var (images, past, digests) = (ImmutableArray.CreateBuilder<OcMirrorV1Image>(), ImmutableArray.CreateBuilder<OcMirrorV1Past>(), new Dictionary<Digest, Digest>());
+        var (images, past, digests) = (ImmutableArray.CreateBuilder<OcMirrorV1Image>(), ImmutableArray.CreateBuilder<OcMirrorV1Past>(),
+            new Dictionary<Digest, Digest>());
         try
         {
-            var json = Json.Read(member.Open(), ["pastMirror"], [Associations, PastAssociations], Add) ?? throw Broken(member.Place, "is no JSON object");
-            return new OcMirrorV1Metadata(json["pastMirror"] as JObject ?? throw Broken(member.Place, "has no pastMirror"), images.ToImmutable(), past.ToImmutable());
+            var json = Json.Read(member.Open(), ["pastMirror"], [Associations, PastAssociations], Add)
+                ?? throw Broken(member.Place, "is no JSON object");
+            return new OcMirrorV1Metadata(json["pastMirror"] as JObject ?? throw Broken(member.Place, "has no pastMirror"),
+                images.ToImmutable(), past.ToImmutable());
         }
         catch (JsonException e)
         {

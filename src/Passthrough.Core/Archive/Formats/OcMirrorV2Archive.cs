@@ -143,7 +143,8 @@ sealed class OcMirrorV2Archive : ImageArchive
     public override IEnumerable<Reference> HoldersOf(Digest blob)
     {
         repositoriesOf ??= LinkedLayers().GroupBy(link => link.Digest, link => link.Repository).ToDictionary(group => group.Key, group => group.Distinct(StringComparer.Ordinal).ToList());
-        imagesOf ??= Images.Where(image => image.Reference is not null).ToLookup(image => CachedTag.RepositoryOf(image.Name), StringComparer.Ordinal);
+        imagesOf ??= Images.Where(image => image.Reference is not null)
+            .ToLookup(image => CachedTag.RepositoryOf(image.Name), StringComparer.Ordinal);
         return (repositoriesOf.GetValueOrDefault(blob) ?? []).SelectMany(repository => imagesOf[repository])
             .Select(image => new Reference(image.Reference!.Registry, image.Reference.Repository)).Distinct();
     }
@@ -169,7 +170,8 @@ sealed class OcMirrorV2Archive : ImageArchive
                 skipped.Add(new SkippedContent(tag.Name, older.Digest, "an archive that was given later has another image of this name"));
             found[tag.Name] = tag;
             if (found.Count > Limits.Images)
-                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{tree.Path} has more than {Limits.Images} tags", "give the archives one by one");
+                throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{tree.Path} has more than {Limits.Images} tags",
+                    "give the archives one by one");
         }
 
         return [.. found.Values];

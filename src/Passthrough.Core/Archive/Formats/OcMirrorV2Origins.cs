@@ -122,7 +122,8 @@ sealed partial class OcMirrorV2Origins
             foreach (var repository in new[] { path, CachedTag.ComponentRepository, ReleaseRepository }.Distinct(StringComparer.Ordinal))
             {
                 foreach (var tag in byDigest[(digest, repository)])
-                    Offer(tag, repository != path && repository == ReleaseRepository ? WithReleaseTag(reference, tag) : reference, isEarlier);
+                    Offer(tag, repository != path && repository == ReleaseRepository ? WithReleaseTag(reference, tag) : reference,
+                        isEarlier);
             }
         }
     }
@@ -130,7 +131,8 @@ sealed partial class OcMirrorV2Origins
     // A log or a catalog may say the same a million times, and one digest may have many tags.
     bool IsNew(Digest digest, string path, Reference name, bool isEarlier)
     {
-        if (!byDigest.Contains((digest, path)) && !byDigest.Contains((digest, CachedTag.ComponentRepository)) && !byDigest.Contains((digest, ReleaseRepository)))
+        if (!byDigest.Contains((digest, path)) && !byDigest.Contains((digest, CachedTag.ComponentRepository))
+            && !byDigest.Contains((digest, ReleaseRepository)))
             return false;
         if (!offered.TryGetValue((digest, path), out var names))
             offered[(digest, path)] = names = [];
@@ -227,7 +229,8 @@ sealed partial class OcMirrorV2Origins
             {
                 if (node["payload"] is not JValue { Value: string payload } || CachedName.Parse(payload) is not { Reference: { Digest: { } digest } reference } name)
                     continue;
-                foreach (var tag in IsNew(digest, name.Path, reference, isEarlier: false) ? byDigest[(digest, ReleaseRepository)].Concat(name.Path == ReleaseRepository ? [] : byDigest[(digest, name.Path)]) : [])
+                foreach (var tag in IsNew(digest, name.Path, reference, isEarlier: false) ? byDigest[(digest, ReleaseRepository)]
+                    .Concat(name.Path == ReleaseRepository ? [] : byDigest[(digest, name.Path)]) : [])
                     Offer(tag, WithReleaseTag(reference, tag), IsEarlier(configurations, tag.Tag));
             }
         }
@@ -236,7 +239,8 @@ sealed partial class OcMirrorV2Origins
     bool IsEarlier(List<OcMirrorV2Configuration> configurations, string release)
     {
         if (!earlier.TryGetValue(release, out var isEarlier))
-            earlier[release] = isEarlier = configurations.Count > 0 && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
+            earlier[release] = isEarlier = configurations.Count > 0
+                && configurations.TrueForAll(configuration => configuration.ExcludesRelease(release));
         return isEarlier;
     }
 

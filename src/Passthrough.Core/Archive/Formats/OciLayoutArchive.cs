@@ -128,7 +128,8 @@ public sealed class OciLayoutArchive : ImageArchive
                 continue;
             if (isNameless && FactsOf(image.Root.Digest).Subject is { } subject)
                 attached.Add(WithAnnotations(image.Root, subject.ToString(), tag: null));
-            else if (image.Reference is null && Hauler.IsMarked(image.Root) && FactsOf(image.Root.Digest).Config is { MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
+            else if (image.Reference is null && Hauler.IsMarked(image.Root)
+                && FactsOf(image.Root.Digest).Config is { MediaType: not (MediaTypes.OciConfig or MediaTypes.DockerConfig) })
                 skipped.Add(new SkippedContent(image.Name, image.Root.Digest, "it is a chart or a file of hauler's, not an image; name it in references to take it along"));
             else
                 kept.TryAdd($"{image.Root.Digest} {image.Reference?.ToString() ?? image.Name}", image);
@@ -145,7 +146,8 @@ public sealed class OciLayoutArchive : ImageArchive
         var image = names.NameOf(descriptor) with { HasManifest = Find(descriptor.Digest).Any() };
         if (image.DigestPreserved is null && IsAsPulled(descriptor))
             image = image with { DigestPreserved = true };
-        if (composed.Count == 0 || FactsOf(descriptor.Digest).Config?.Digest is not { } config || !composed.TryGetValue(config, out var repoTag))
+        if (composed.Count == 0 || FactsOf(descriptor.Digest).Config?.Digest is not { } config
+            || !composed.TryGetValue(config, out var repoTag))
             return image;
         if (image.Reference is null && repoTag is not null)
             image = names.NameOf(descriptor, image.Name, repoTag, DockerManifestJson.RepoTags);
@@ -201,7 +203,8 @@ public sealed class OciLayoutArchive : ImageArchive
     }
 
     HashSet<Digest> Children(ImmutableArray<Descriptor> listed) =>
-        [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).DistinctBy(descriptor => descriptor.Digest).SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
+        [.. listed.Where(descriptor => MediaTypes.IsIndex(descriptor.MediaType)).DistinctBy(descriptor => descriptor.Digest)
+            .SelectMany(index => TryRead(index.Digest)?.Manifests ?? []).Select(child => child.Digest)];
 
     /// <summary>The stores of hauler and of cosign save: every descriptor has a kind, and what belongs to an image carries the image's name.</summary>
     static class Hauler

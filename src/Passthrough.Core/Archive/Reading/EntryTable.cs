@@ -33,7 +33,8 @@ sealed class EntryTable(string path) : IReadOnlyList<ArchiveEntry>
         if (slots.Count == Limits.Members)
             throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} has more than {Limits.Members} members", NoArchive);
         if ((long)pages.Count * PageSize > Limits.MemberNameBytes)
-            throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"the names of the members of {path} take more than {Limits.MemberNameBytes} bytes", NoArchive);
+            throw new ModuleException(ErrorCodes.ArchiveCorrupt,
+                $"the names of the members of {path} take more than {Limits.MemberNameBytes} bytes", NoArchive);
         var name = Store(entry.Name);
         var hash = HashOf(name.Span);
         if (slots.Count * 2 >= buckets.Length)

@@ -34,7 +34,9 @@ sealed class FolderTree : ArchiveTree
             {
                 nameBytes += entry.Name.Length + entry.LinkName.Length;
                 if (found.Count == Limits.Members || nameBytes > Limits.MemberNameBytes / 2)
-                    throw new ModuleException(ErrorCodes.ArchiveCorrupt, $"{path} has more than {Limits.Members} files, or names of more than {Limits.MemberNameBytes / 2} bytes together", "this is no image archive");
+                    throw new ModuleException(ErrorCodes.ArchiveCorrupt,
+                        $"{path} has more than {Limits.Members} files, or names of more than {Limits.MemberNameBytes / 2} bytes together",
+                            "this is no image archive");
                 found.Add(entry);
             }
         }

@@ -125,7 +125,8 @@ public sealed class TarIndex
             if (name.Length > MaxNameLength || link.Length > MaxNameLength || name.Contains('\0', StringComparison.Ordinal))
                 throw Corrupt(offset, LongName);
             CheckSize(offset, content, size);
-            entries.Add(new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content, kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));
+            entries.Add(new ArchiveEntry(Normalise(name), kind, kind == EntryKind.File ? size : 0, content,
+                kind is EntryKind.SymbolicLink or EntryKind.HardLink ? link : ""));
             longName = longLink = null;
             pax.Clear();
             return content + Padded(size);
@@ -189,7 +190,8 @@ public sealed class TarIndex
         // All other records may be as large as their author likes: they are not kept.
         void Keep(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, Dictionary<string, string> into, long offset)
         {
-            var known = key.SequenceEqual("path"u8) ? "path" : key.SequenceEqual("linkpath"u8) ? "linkpath" : key.SequenceEqual("size"u8) ? "size"
+            var known = key.SequenceEqual("path"u8) ? "path" : key.SequenceEqual("linkpath"u8) ? "linkpath" : key.SequenceEqual("size"u8)
+                ? "size"
                 : key.StartsWith("GNU.sparse."u8) ? SparseKey
                 : null;
             if (known is null)

@@ -121,7 +121,8 @@ public static class ArchiveManifestJson
         try
         {
             var differential = new Differential();
-            return Json.Read(content, ["format", "id", "bases", "release_signatures"], ["external_blobs"], (_, token) => differential.Add(token)) is { } json
+            return Json.Read(content, ["format", "id", "bases", "release_signatures"], ["external_blobs"], (_, token) =>
+                differential.Add(token)) is { } json
                 && json["format"] is JValue { Value: (long)FormatVersion } ? (json, differential.Of(json["bases"])) : default;
         }
         catch (Exception e) when (e is JsonException or ArgumentException)

@@ -2,7 +2,9 @@ using Passthrough.Core.Oci;
 
 namespace Passthrough.Core.Archive.Saving;
 
-/// <summary>Counts the manifests that a save holds until they are written: those of an upstream that sends large ones would fill the memory.</summary>
+/// <summary>
+/// Counts the manifests that a save holds until they are written: those of an upstream that sends large ones would fill the memory.
+/// </summary>
 sealed class HeldManifests
 {
     readonly HashSet<Digest> roots = [];

@@ -3,8 +3,8 @@ using Newtonsoft.Json.Linq;
 namespace Passthrough.Core.Registry.Http;
 
 /// <summary>
-/// Follows the pages of one list of a server: tags, referrers, repositories, tokens. Pages that lead back end it; a list that goes on and on, or that goes on
-/// without bringing anything, is refused in a sentence.
+/// Follows the pages of one list of a server: tags, referrers, repositories, tokens. Pages that lead back end it; a list that goes on and
+/// on, or that goes on without bringing anything, is refused in a sentence.
 /// </summary>
 /// <param name="action">What is tried, after "cannot".</param>
 /// <param name="authority">Who answers.</param>
@@ -43,5 +43,6 @@ sealed class ListPages(string action, string authority)
     }
 
     ModuleException Endless(string what) =>
-        new(ErrorCodes.NotARegistry, $"cannot {action}: {authority} {what}", "the registry or a proxy in front of it does not end its list");
+        new(ErrorCodes.NotARegistry, $"cannot {action}: {authority} {what}",
+            "the registry or a proxy in front of it does not end its list");
 }

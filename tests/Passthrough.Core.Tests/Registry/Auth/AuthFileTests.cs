@@ -56,7 +56,9 @@ public sealed class AuthFileTests
     public void A_helper_that_is_missing_is_named()
     {
         var fault = Assert.Throws<ModuleException>(() => CredentialHelper.Ask("passthrough-none", "quay.io"));
-        Assert.Equal("the credential helper docker-credential-passthrough-none gave no credentials for quay.io: no absolute folder of PATH has it", fault.Message);
+        Assert.Equal(
+            "the credential helper docker-credential-passthrough-none gave no credentials for quay.io: no absolute folder of PATH has it",
+            fault.Message);
     }
 
     static (string Authority, string Repository) Split(string wanted)
